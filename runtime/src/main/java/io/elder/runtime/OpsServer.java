@@ -1,0 +1,50 @@
+package io.elder.runtime;
+
+import io.javalin.Javalin;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** {@code /healthz}, {@code /metrics} and {@code /status} of a process. */
+public final class OpsServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(OpsServer.class);
+
+    private final Javalin server;
+
+    /** @param port 0 for a free one */
+    public OpsServer(String host, int port, String service, Component component, Metrics metrics) {
+        server = Javalin.create(config -> {
+            config.startup.showJavalinBanner = false;
+            config.routes.get("/healthz", context -> {
+                Health health = component.health();
+                context.status(health.ok() ? 200 : 503)
+                        .json(Map.of("status", health.ok() ? "healthy" : "unhealthy", "reasons", health.reasons()));
+            });
+            config.routes.get("/metrics", context -> context.contentType("text/plain; version=0.0.4; charset=utf-8")
+                    .result(metrics.scrape()));
+            config.routes.get("/status", context -> {
+                Health health = component.health();
+                Map<String, Object> status = new LinkedHashMap<>();
+                status.put("service", "elder-worker");
+                status.put("role", service);
+                status.put("status", health.ok() ? "healthy" : "unhealthy");
+                status.put("running", true);
+                status.put("reasons", health.reasons());
+                status.putAll(component.status());
+                context.json(status);
+            });
+        });
+        server.start(host, port);
+        LOG.info("{}: /healthz, /metrics and /status on http://{}:{}", service, host, server.port());
+    }
+
+    public int port() {
+        return server.port();
+    }
+
+    @Override
+    public void close() {
+        server.stop();
+    }
+}

@@ -1,0 +1,63 @@
+package io.elder.schemas.serde;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.avro.AvroRuntimeException;
+import org.apache.avro.Schema;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.avro.specific.SpecificData;
+import org.apache.avro.specific.SpecificDatumReader;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+
+/**
+ * Reads what {@link AvroSerializer}, or Confluent's, wrote, into this build's classes, whichever version it was written
+ * with. Safe for use by many threads at once.
+ */
+public final class AvroDeserializer<T extends SpecificRecord> implements Deserializer<T> {
+    private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
+
+    private final Map<Integer, SpecificDatumReader<T>> readers = new ConcurrentHashMap<>();
+    private SchemaRegistry registry;
+
+    @Override
+    public void configure(Map<String, ?> configuration, boolean isKey) {
+        registry = SchemaRegistry.of(configuration);
+    }
+
+    @Override
+    public T deserialize(String topic, byte[] bytes) {
+        if (bytes == null) {
+            return null;
+        }
+        if (bytes.length < 6 || bytes[0] != 0) {
+            throw new SerializationException(topic + ": " + bytes.length + " bytes starting with "
+                    + (bytes.length == 0 ? "nothing" : Byte.toString(bytes[0]))
+                    + " (expected: Avro in Confluent's wire format: a 0 byte, a 4-byte schema id, the record)");
+        }
+        int id = ByteBuffer.wrap(bytes, 1, 4).getInt();
+        SpecificDatumReader<T> reader = readers.computeIfAbsent(id, this::reader);
+        try {
+            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(bytes, 5, bytes.length - 5, DECODER.get());
+            DECODER.set(decoder);
+            return reader.read(null, decoder);
+        } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException | ClassCastException e) {
+            throw new SerializationException(
+                    topic + ": schema id " + id + ", " + bytes.length + " bytes that do not follow it", e);
+        }
+    }
+
+    private SpecificDatumReader<T> reader(int id) {
+        Schema written = registry.schemaOf(id);
+        Class<?> type = SpecificData.get().getClass(written);
+        if (type == null) {
+            throw new SerializationException("schema id " + id + ": record " + written.getFullName()
+                    + " is not one of ours (expected: io.elder.schemas.avro.*)");
+        }
+        return new SpecificDatumReader<>(written, SpecificData.get().getSchema(type));
+    }
+}

@@ -1,0 +1,206 @@
+package io.elder.schemas.serde;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.apache.avro.Schema;
+import org.apache.kafka.common.config.types.Password;
+
+/**
+ * Confluent's REST API, as Confluent Schema Registry, Karapace, Redpanda and Apicurio (below {@code /apis/ccompat/v7})
+ * serve it. Settings have Confluent's names: {@code schema.registry.url} (several, comma-separated, are tried in turn),
+ * {@code basic.auth.credentials.source=USER_INFO} with {@code basic.auth.user.info}, {@code bearer.auth.token},
+ * {@code schema.registry.ssl.truststore.location/.password/.type} and the same for {@code keystore}.
+ */
+final class RestRegistry implements SchemaRegistry {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String CONTENT_TYPE = "application/vnd.schemaregistry.v1+json";
+    private static final Map<Object, RestRegistry> REGISTRIES = new ConcurrentHashMap<>();
+
+    private record Registered(String subject, Schema schema) {}
+
+    private final List<String> urls;
+    private final Optional<String> authorization;
+    private final HttpClient http;
+    private final Map<Registered, Integer> ids = new ConcurrentHashMap<>();
+    private final Map<Integer, Schema> schemas = new ConcurrentHashMap<>();
+
+    private RestRegistry(List<String> urls, Optional<String> authorization, SSLContext tls) {
+        this.urls = urls;
+        this.authorization = authorization;
+        this.http = HttpClient.newBuilder()
+                .connectTimeout(Duration.ofSeconds(5))
+                .sslContext(tls)
+                .build();
+    }
+
+    /** One registry, and so one cache, per set of settings. */
+    static RestRegistry of(String urls, Map<String, ?> configuration) {
+        Map<String, String> relevant = new java.util.TreeMap<>();
+        configuration.forEach((name, value) -> {
+            if (value != null
+                    && (name.startsWith("schema.registry.")
+                            || name.startsWith("basic.auth.")
+                            || name.startsWith("bearer.auth."))) {
+                relevant.put(name, value instanceof Password password ? password.value() : value.toString());
+            }
+        });
+        return REGISTRIES.computeIfAbsent(
+                relevant,
+                unused -> new RestRegistry(
+                        Arrays.stream(urls.split(","))
+                                .map(String::trim)
+                                .map(url -> url.replaceAll("/+$", ""))
+                                .toList(),
+                        authorization(relevant),
+                        tls(relevant)));
+    }
+
+    @Override
+    public int register(String subject, Schema schema) {
+        return ids.computeIfAbsent(
+                new Registered(subject, schema),
+                key -> id(post(
+                        "/subjects/" + encode(subject) + "/versions",
+                        schema,
+                        "register " + schema.getFullName() + " under " + subject)));
+    }
+
+    @Override
+    public int idOf(String subject, Schema schema) {
+        return ids.computeIfAbsent(
+                new Registered(subject, schema),
+                key -> id(post(
+                        "/subjects/" + encode(subject),
+                        schema,
+                        "look up " + schema.getFullName() + " under " + subject)));
+    }
+
+    @Override
+    public Schema schemaOf(int id) {
+        return schemas.computeIfAbsent(id, key -> {
+            JsonNode answer = send(HttpRequest.newBuilder().GET(), "/schemas/ids/" + id, "read schema id " + id);
+            return new Schema.Parser().parse(answer.required("schema").asText());
+        });
+    }
+
+    private static int id(JsonNode answer) {
+        return answer.required("id").asInt();
+    }
+
+    private JsonNode post(String path, Schema schema, String what) {
+        String body = JSON.createObjectNode().put("schema", schema.toString()).toString();
+        return send(
+                HttpRequest.newBuilder()
+                        .POST(HttpRequest.BodyPublishers.ofString(body))
+                        .header("Content-Type", CONTENT_TYPE),
+                path,
+                what);
+    }
+
+    private JsonNode send(HttpRequest.Builder request, String path, String what) {
+        IOException unreachable = null;
+        for (String url : urls) {
+            HttpRequest.Builder one = request.copy()
+                    .uri(URI.create(url + path))
+                    .timeout(Duration.ofSeconds(10))
+                    .header("Accept", CONTENT_TYPE);
+            authorization.ifPresent(value -> one.header("Authorization", value));
+            try {
+                HttpResponse<String> answer = http.send(one.build(), HttpResponse.BodyHandlers.ofString());
+                if (answer.statusCode() / 100 == 2) {
+                    return JSON.readTree(answer.body());
+                }
+                throw new SchemaRegistryException("schema registry " + url + " refused to " + what + ": HTTP "
+                        + answer.statusCode() + " " + message(answer.body()));
+            } catch (IOException e) {
+                unreachable = e;
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new SchemaRegistryException("interrupted while asking the schema registry to " + what, e);
+            }
+        }
+        throw new SchemaRegistryException(
+                "schema registry " + String.join(", ", urls) + " could not be asked to " + what, unreachable);
+    }
+
+    private static String message(String body) {
+        try {
+            return JSON.readTree(body).path("message").asText("");
+        } catch (JsonProcessingException e) {
+            return "(no JSON: is this a schema registry?)";
+        }
+    }
+
+    private static Optional<String> authorization(Map<String, String> settings) {
+        String user = settings.get("basic.auth.user.info");
+        String token = settings.get("bearer.auth.token");
+        if (user != null) {
+            return Optional.of("Basic " + Base64.getEncoder().encodeToString(user.getBytes(StandardCharsets.UTF_8)));
+        }
+        return Optional.ofNullable(token).map(value -> "Bearer " + value);
+    }
+
+    private static SSLContext tls(Map<String, String> settings) {
+        try {
+            Optional<KeyStore> trusted = store(settings, "schema.registry.ssl.truststore.");
+            Optional<KeyStore> own = store(settings, "schema.registry.ssl.keystore.");
+            if (trusted.isEmpty() && own.isEmpty()) {
+                return SSLContext.getDefault();
+            }
+            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            trust.init(trusted.orElse(null));
+            KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+            keys.init(own.orElse(null), password(settings, "schema.registry.ssl.keystore."));
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+            return context;
+        } catch (GeneralSecurityException | IOException e) {
+            throw new SchemaRegistryException(
+                    "schema.registry.ssl.*: the stores could not be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static Optional<KeyStore> store(Map<String, String> settings, String prefix)
+            throws GeneralSecurityException, IOException {
+        String location = settings.get(prefix + "location");
+        if (location == null) {
+            return Optional.empty();
+        }
+        KeyStore store = KeyStore.getInstance(settings.getOrDefault(prefix + "type", "PKCS12"));
+        try (InputStream in = Files.newInputStream(Path.of(location))) {
+            store.load(in, password(settings, prefix));
+        }
+        return Optional.of(store);
+    }
+
+    private static char[] password(Map<String, String> settings, String prefix) {
+        return settings.getOrDefault(prefix + "password", "").toCharArray();
+    }
+
+    private static String encode(String subject) {
+        return URLEncoder.encode(subject, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+}

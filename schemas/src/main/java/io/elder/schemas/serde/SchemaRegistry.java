@@ -1,0 +1,31 @@
+package io.elder.schemas.serde;
+
+import java.util.Map;
+import org.apache.avro.Schema;
+
+/**
+ * Where schemas are kept under ids. Implementations cache: an id never changes its meaning, so a process that has seen the
+ * ids it needs goes on while the registry is away.
+ */
+public interface SchemaRegistry {
+    /** The id of a schema under a subject, registering it when it is new. */
+    int register(String subject, Schema schema);
+
+    /** The id of a schema that is registered under a subject already. */
+    int idOf(String subject, Schema schema);
+
+    /** The schema that has this id. */
+    Schema schemaOf(int id);
+
+    /** The registry that {@code schema.registry.url} names: {@code http(s)://...}, or {@code inprocess://name}. */
+    static SchemaRegistry of(Map<String, ?> configuration) {
+        Object url = configuration.get("schema.registry.url");
+        if (url == null || url.toString().isBlank()) {
+            throw new SchemaRegistryException(
+                    "schema.registry.url is missing (expected: http://host:port, https://host:port or inprocess://name)");
+        }
+        return url.toString().startsWith(InProcessRegistry.SCHEME)
+                ? InProcessRegistry.named(url.toString().substring(InProcessRegistry.SCHEME.length()))
+                : RestRegistry.of(url.toString(), configuration);
+    }
+}
