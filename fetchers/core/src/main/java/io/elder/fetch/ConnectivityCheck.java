@@ -59,8 +59,8 @@ public final class ConnectivityCheck {
             isFine = database(out);
         }
         List<Provider<?>> sorted = providers.stream()
-                .sorted(Comparator.comparingInt(provider ->
-                        List.copyOf(TITLES.keySet()).indexOf(provider.name())))
+                .sorted(Comparator.comparingInt(
+                        provider -> List.copyOf(TITLES.keySet()).indexOf(provider.name())))
                 .toList();
         for (Provider<?> provider : sorted) {
             String title = TITLES.getOrDefault(provider.name(), provider.name());
@@ -82,8 +82,7 @@ public final class ConnectivityCheck {
     }
 
     private boolean database(PrintStream out) {
-        try (HikariDataSource pool =
-                        settings.database().orElseThrow().pool("check", 1);
+        try (HikariDataSource pool = settings.database().orElseThrow().pool("check", 1);
                 Connection connection = pool.getConnection()) {
             out.println("✓ Elder database connection successful ("
                     + connection.getMetaData().getDatabaseProductVersion() + ")");

@@ -17,11 +17,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** The fetcher process: one loop per provider, all sharing the slots for tasks and one producer. */
@@ -101,14 +103,14 @@ public final class Fetcher implements Component {
                 .increment();
         metrics.registry()
                 .counter("elder_records_fetched_total", "provider", scope.provider(), "kind", scope.kind())
-                .increment(count);
+                .increment((double) count);
         metrics.registry()
                 .timer("elder_scope_duration", "provider", scope.provider(), "kind", scope.kind())
                 .record(Duration.ofMillis(millis));
     }
 
     private void bury(ConsumerRecord<byte[], byte[]> record, KafkaException failure) {
-        deadletters.send(DeadLetter.of(
+        var letter = DeadLetter.of(
                 topics.deadletter().name(),
                 record.key(),
                 record.value(),
@@ -119,8 +121,14 @@ public final class Fetcher implements Component {
                         record.offset(),
                         failure.getClass().getName(),
                         failure.getMessage(),
-                        Clock.systemUTC().instant())));
-        deadletters.flush();
+                        Clock.systemUTC().instant()));
+        try {
+            deadletters.send(letter).get();
+        } catch (ExecutionException e) {
+            throw new KafkaException("a dead letter was not acknowledged", e);
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        }
     }
 
     @Override

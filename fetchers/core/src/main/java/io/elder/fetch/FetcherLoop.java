@@ -175,8 +175,8 @@ final class FetcherLoop implements AutoCloseable {
 
     private void commit(Consumer<byte[], byte[]> consumer) {
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-        assigned.forEach((partition, progress) -> progress.toCommit()
-                .ifPresent(offset -> offsets.put(partition, new OffsetAndMetadata(offset))));
+        assigned.forEach((partition, progress) ->
+                progress.toCommit().ifPresent(offset -> offsets.put(partition, new OffsetAndMetadata(offset))));
         if (offsets.isEmpty()) {
             return;
         }

@@ -34,7 +34,18 @@ final class JobConfig implements Jobs {
     private static final Pattern SECRET_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
     /** Fields of a job that choose who is asked. With them come the job's own credentials, never the environment's. */
-    private static final Set<String> TARGETS = Set.of("SERVER", "HOST", "URL", "DOMAIN", "API_URL", "PORT", "USE_SSL", "USE_STARTTLS", "VERIFY_CERT", "CA_CERT", "CA_FILE");
+    private static final Set<String> TARGETS = Set.of(
+            "SERVER",
+            "HOST",
+            "URL",
+            "DOMAIN",
+            "API_URL",
+            "PORT",
+            "USE_SSL",
+            "USE_STARTTLS",
+            "VERIFY_CERT",
+            "CA_CERT",
+            "CA_FILE");
 
     private final Settings environment;
     private final Optional<DataSource> database;
@@ -96,7 +107,10 @@ final class JobConfig implements Jobs {
         Optional<String> file = environment.find(prefix + "CREDENTIALS_FILE");
         Map<String, String> values = new LinkedHashMap<>();
         if (file.isPresent()) {
-            flatten(prefix, json(prefix + "CREDENTIALS_FILE", read(Path.of(file.get()), prefix + "CREDENTIALS_FILE")), values);
+            flatten(
+                    prefix,
+                    json(prefix + "CREDENTIALS_FILE", read(Path.of(file.get()), prefix + "CREDENTIALS_FILE")),
+                    values);
         }
         return values;
     }
@@ -132,8 +146,9 @@ final class JobConfig implements Jobs {
                 known.addAll(fields.values());
                 values.putAll(fields);
             }
-            default -> throw new BadConfigurationException("job " + id + ": credential_type " + type
-                    + " (expected: builtin_secret, static or none; or secret://name in the configuration)");
+            default ->
+                throw new BadConfigurationException("job " + id + ": credential_type " + type
+                        + " (expected: builtin_secret, static or none; or secret://name in the configuration)");
         }
         return values;
     }
@@ -171,7 +186,11 @@ final class JobConfig implements Jobs {
         if (secret.startsWith("{")) {
             flatten("", json("job " + id + ": the secret", secret), fields);
         } else {
-            fields.put("VALUE", secret.startsWith("\"") ? json("job " + id + ": the secret", secret).asText() : secret);
+            fields.put(
+                    "VALUE",
+                    secret.startsWith("\"")
+                            ? json("job " + id + ": the secret", secret).asText()
+                            : secret);
         }
         Map<String, String> values = new LinkedHashMap<>();
         if (mapping.isObject() && !mapping.isEmpty()) {
@@ -184,8 +203,9 @@ final class JobConfig implements Jobs {
                 values.put(prefix + entry.getValue().asText().toUpperCase(Locale.ROOT), value);
             });
         } else if (fields.containsKey("VALUE") && fields.size() == 1) {
-            throw new BadConfigurationException("job " + id
-                    + ": credential_mapping is empty (expected: {\"value\": \"<field>\"}, because the secret is plain text)");
+            throw new BadConfigurationException(
+                    "job " + id
+                            + ": credential_mapping is empty (expected: {\"value\": \"<field>\"}, because the secret is plain text)");
         } else {
             fields.forEach((name, value) -> values.put(prefix + name, value));
         }
@@ -200,7 +220,8 @@ final class JobConfig implements Jobs {
             if (field.startsWith("_") || value.isNull()) {
                 return;
             }
-            String name = prefix + field.toUpperCase(Locale.ROOT).replace('-', '_').replace('.', '_');
+            String name =
+                    prefix + field.toUpperCase(Locale.ROOT).replace('-', '_').replace('.', '_');
             if (value.isObject()) {
                 values.put(name, value.toString());
                 flatten(name + "_", value, values);
@@ -231,7 +252,8 @@ final class JobConfig implements Jobs {
 
     private static String host(String endpoint) {
         try {
-            String host = URI.create(endpoint.contains("://") ? endpoint : "https://" + endpoint).getHost();
+            String host = URI.create(endpoint.contains("://") ? endpoint : "https://" + endpoint)
+                    .getHost();
             return host == null ? "without a host" : host.toLowerCase(Locale.ROOT);
         } catch (IllegalArgumentException e) {
             return "that is no URL";

@@ -118,6 +118,7 @@ final class KafkaPublisher implements Publisher, AutoCloseable {
         }
 
         @Override
+        @SuppressWarnings("FutureReturnValueIgnored") // the callback hears of everything
         public void write(ResourceKey key, String payload) {
             String rawKey = key.toString();
             RawRecord record = record(new RawResource(rawKey, payload));
@@ -128,7 +129,6 @@ final class KafkaPublisher implements Publisher, AutoCloseable {
             }
             boolean isSent = false;
             try {
-                // The callback is called for every failure that is not thrown.
                 producer.send(new ProducerRecord<>(topic, rawKey, record), this::arrived);
                 isSent = true;
             } catch (RecordTooLargeException e) {
