@@ -173,7 +173,8 @@ public final class Launcher {
 
     private static String unquoted(String value) {
         if (value.length() >= 2
-                && (value.startsWith("\"") && value.endsWith("\"") || value.startsWith("'") && value.endsWith("'"))) {
+                && "\"'".indexOf(value.charAt(0)) >= 0
+                && value.charAt(0) == value.charAt(value.length() - 1)) {
             return value.substring(1, value.length() - 1);
         }
         // As Compose reads it: a comment follows a blank.
