@@ -20,11 +20,3 @@ CREATE INDEX name_claims_source_key ON pipeline.name_claims (table_name, source_
 
 -- What kept a run's rows from being written, e.g. a missing organisation; it fails the run.
 ALTER TABLE pipeline.runs ADD COLUMN problem text;
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'elder_worker') THEN
-        GRANT SELECT, INSERT, UPDATE, DELETE ON pipeline.pending_rows, pipeline.name_claims TO elder_worker;
-    END IF;
-END
-$$;

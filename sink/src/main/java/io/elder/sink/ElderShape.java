@@ -3,9 +3,8 @@ package io.elder.sink;
 import static java.util.Map.entry;
 
 import io.elder.schemas.ElderTable;
+import io.elder.schemas.db.DatabaseShape;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Locale;
@@ -139,27 +138,6 @@ public enum ElderShape {
     }
 
     public static ElderShape detect(Connection connection) throws SQLException {
-        if (hasColumn(connection, "discovery_jobs", "type")) {
-            return C;
-        }
-        if (hasColumn(connection, "entities", "entity_type")) {
-            return B;
-        }
-        if (hasColumn(connection, "entities", "type")) {
-            return A;
-        }
-        throw new IllegalStateException(
-                "the database has no table entities with a column type or entity_type (expected: Elder's tables; run ./elder migrate)");
-    }
-
-    private static boolean hasColumn(Connection connection, String table, String column) throws SQLException {
-        try (PreparedStatement query = connection.prepareStatement(
-                "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped")) {
-            query.setString(1, table);
-            query.setString(2, column);
-            try (ResultSet found = query.executeQuery()) {
-                return found.next();
-            }
-        }
+        return valueOf(DatabaseShape.detect(connection).name());
     }
 }

@@ -117,10 +117,24 @@ public final class InventoryWriter {
         }
 
         private void run(List<Incoming> incoming) throws SQLException {
+            List<Incoming> part = new ArrayList<>();
             Set<String> purged = new TreeSet<>();
-            Map<ElderTable, Map<String, Change>> changes = reduce(incoming, purged);
+            for (Incoming one : incoming) {
+                if (one.record() == null) {
+                    purged.add(one.key());
+                } else if (purged.contains(one.key())) {
+                    // It came back after it was purged: a new row.
+                    write(reduce(part));
+                    purge(purged);
+                    part.clear();
+                    purged.clear();
+                    part.add(one);
+                } else {
+                    part.add(one);
+                }
+            }
+            write(reduce(part));
             purge(purged);
-            write(changes);
         }
 
         private void write(Map<ElderTable, Map<String, Change>> changes) throws SQLException {
@@ -139,13 +153,10 @@ public final class InventoryWriter {
             count();
         }
 
-        private Map<ElderTable, Map<String, Change>> reduce(List<Incoming> incoming, Set<String> purged) {
+        private Map<ElderTable, Map<String, Change>> reduce(List<Incoming> incoming) {
             Map<ElderTable, Map<String, Change>> changes = new EnumMap<>(ElderTable.class);
             for (Incoming one : incoming) {
-                if (one.record() == null) {
-                    purged.add(one.key());
-                    changes.values().forEach(ofTable -> ofTable.remove(one.key()));
-                } else if (one.record().getBody() instanceof Row row) {
+                if (one.record().getBody() instanceof Row row) {
                     Optional<ElderTable> table = ElderTable.findBySqlName(row.getTable());
                     if (table.isEmpty()) {
                         refuse(
@@ -171,20 +182,17 @@ public final class InventoryWriter {
             execute("DELETE FROM pipeline.pending_rows WHERE source_key = ANY (?)", all);
             execute("DELETE FROM pipeline.pending_links WHERE source_key = ANY (?)", all);
             execute("DELETE FROM pipeline.name_claims WHERE source_key = ANY (?)", all);
-            Set<ElderTable> dependantsFirst =
-                    new LinkedHashSet<>(List.of(ElderTable.values()).reversed());
-            for (ElderTable table : dependantsFirst) {
-                Savepoint before = connection.setSavepoint();
-                try {
-                    int gone = execute("DELETE FROM " + table.sqlName() + " WHERE source_key = ANY (?)", all);
-                    add(table, "purged", gone);
-                } catch (SQLException e) {
-                    if (!DatabaseTrouble.isTheRow(e)) {
-                        throw e;
+            // The function keeps what other rows still refer to, and what is not soft-deleted.
+            for (ElderTable table : List.of(ElderTable.values()).reversed()) {
+                try (PreparedStatement purge = connection.prepareStatement("SELECT pipeline.purge(?, ?)")) {
+                    purge.setString(1, table.sqlName());
+                    purge.setArray(2, TableLayout.texts(connection, all));
+                    try (ResultSet gone = purge.executeQuery()) {
+                        gone.next();
+                        add(table, "purged", gone.getInt(1));
                     }
-                    // Something of Elder's own still refers to one of them: the rows stay as they are, soft-deleted.
-                    connection.rollback(before);
                 }
+                ids.remove(table);
             }
         }
 

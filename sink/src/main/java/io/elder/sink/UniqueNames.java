@@ -27,8 +27,8 @@ final class UniqueNames {
     private record Holder(long id, String key, String name, boolean deleted, Instant observedAt, Long contentHash) {
         /** Whether writing this change would leave the row as it is: it came too late, or says nothing new. */
         boolean outlasts(Change change) {
-            return isNewerThan(change)
-                    || contentHash != null && contentHash == change.row.getContentHash() && deleted == change.deleted();
+            boolean same = contentHash != null && contentHash == change.row.getContentHash();
+            return isNewerThan(change) || (same && deleted == change.deleted());
         }
 
         boolean isNewerThan(Change change) {
@@ -170,7 +170,7 @@ final class UniqueNames {
                     .findFirst()
                     .orElse(null);
             Holder holder = name == null ? null : byName.get(name);
-            if (name == null || holder != null && !holder.deleted()) {
+            if (name == null || (holder != null && !holder.deleted())) {
                 continue;
             }
             if (holder != null) {
