@@ -15,7 +15,8 @@ import java.util.Set;
 record Columns(String table, Set<String> names) {
 
     static Columns read(Connection connection, String table) throws SQLException {
-        String sql = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped";
+        String sql =
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped";
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             statement.setString(1, table);
             Set<String> names = new HashSet<>();

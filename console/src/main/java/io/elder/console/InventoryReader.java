@@ -150,7 +150,9 @@ final class InventoryReader {
 
     private static ObjectNode count(Connection connection, Columns columns, List<String> typeSpellings)
             throws SQLException {
-        String type = columns.find(typeSpellings).map(column -> "lower(" + column + "::text)").orElse("NULL");
+        String type = columns.find(typeSpellings)
+                .map(column -> "lower(" + column + "::text)")
+                .orElse("NULL");
         String deleted = columns.find("deleted_at").isPresent() ? "deleted_at IS NOT NULL" : "false";
         String sql = "SELECT coalesce(" + type + ", ''), count(*) FILTER (WHERE NOT (" + deleted
                 + ")), count(*) FILTER (WHERE " + deleted + ") FROM " + columns.table() + " GROUP BY 1 ORDER BY 1";

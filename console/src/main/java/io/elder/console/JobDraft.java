@@ -90,7 +90,8 @@ record JobDraft(
             if (!value.isTextual()) {
                 problems.add(name + ": " + shown(value) + " (expected: text)");
             } else if (value.textValue().length() > longest) {
-                problems.add(name + ": " + value.textValue().length() + " characters (expected: at most " + longest + ")");
+                problems.add(
+                        name + ": " + value.textValue().length() + " characters (expected: at most " + longest + ")");
             } else if (value.textValue().indexOf('\0') >= 0) {
                 problems.add(name + ": has a NUL character (expected: text without)");
             } else {
@@ -115,8 +116,8 @@ record JobDraft(
             if (value.isIntegralNumber() && value.canConvertToInt() && value.intValue() >= least) {
                 return Optional.of(value.intValue());
             }
-            problems.add(name + ": " + shown(value) + " (expected: a whole number, " + least + " to " + Integer.MAX_VALUE
-                    + ")");
+            problems.add(name + ": " + shown(value) + " (expected: a whole number, " + least + " to "
+                    + Integer.MAX_VALUE + ")");
             return Optional.empty();
         }
 

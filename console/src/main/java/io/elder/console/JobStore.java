@@ -126,7 +126,9 @@ final class JobStore {
                 bind(statement, values);
                 try (ResultSet rows = statement.executeQuery()) {
                     rows.next();
-                    return findStored(connection, rows.getInt(1), "").map(JobStore::shown).orElseThrow();
+                    return findStored(connection, rows.getInt(1), "")
+                            .map(JobStore::shown)
+                            .orElseThrow();
                 }
             }
         });
@@ -149,8 +151,8 @@ final class JobStore {
                     config.set(kept, stored.get(kept));
                 }
             }
-            Optional<Integer> sentOrganization = draft.organizationId()
-                    .or(() -> draft.config().flatMap(JobStore::organizationIn));
+            Optional<Integer> sentOrganization =
+                    draft.organizationId().or(() -> draft.config().flatMap(JobStore::organizationIn));
             refuseUnknownOrganization(connection, sentOrganization);
             Map<String, Value> values = new LinkedHashMap<>();
             draft.name().ifPresent(value -> put(values, columns, "name", value));
@@ -188,9 +190,11 @@ final class JobStore {
             if (!found.get().path("enabled").asBoolean()) {
                 throw new Conflict("job " + id + " is disabled (expected: an enabled job; set enabled to true first)");
             }
-            String status = Columns.read(connection, JOBS.table()).find("status").isPresent() ? ", status = 'pending'" : "";
+            String status =
+                    Columns.read(connection, JOBS.table()).find("status").isPresent() ? ", status = 'pending'" : "";
             // The database's clock: whoever looks for due jobs compares with it.
-            String sql = "UPDATE discovery_jobs SET next_run_at = now()" + status + " WHERE id = ? RETURNING next_run_at";
+            String sql =
+                    "UPDATE discovery_jobs SET next_run_at = now()" + status + " WHERE id = ? RETURNING next_run_at";
             try (PreparedStatement statement = connection.prepareStatement(sql)) {
                 statement.setInt(1, id);
                 try (ResultSet rows = statement.executeQuery()) {
@@ -205,14 +209,15 @@ final class JobStore {
     List<ObjectNode> history(Optional<Integer> job, int limit) throws SQLException {
         try (Connection connection = database.getConnection()) {
             Columns columns = Columns.read(connection, HISTORY.table());
-            List<Condition> conditions = job.map(id -> HISTORY.equal(columns, "job_id", id)).stream()
-                    .toList();
+            List<Condition> conditions =
+                    job.map(id -> HISTORY.equal(columns, "job_id", id)).stream().toList();
             List<ObjectNode> rows =
                     HISTORY.rows(connection, columns, conditions, "ORDER BY started_at DESC, id DESC LIMIT " + limit);
             rows.forEach(row -> {
                 row.set("results_json", Redaction.redact(row.get("results_json")));
                 // Only one shape has a column for deletions; elsewhere the sink keeps them with the results.
-                if (row.get("entities_deleted").isNull() && row.path("results_json").has("deleted")) {
+                if (row.get("entities_deleted").isNull()
+                        && row.path("results_json").has("deleted")) {
                     row.set("entities_deleted", row.path("results_json").get("deleted"));
                 }
             });
@@ -254,7 +259,8 @@ final class JobStore {
         return Optional.empty();
     }
 
-    private static ObjectNode withExtras(ObjectNode config, Optional<Integer> organization, Optional<String> description) {
+    private static ObjectNode withExtras(
+            ObjectNode config, Optional<Integer> organization, Optional<String> description) {
         organization.ifPresent(id -> config.put(ORGANIZATION_IN_CONFIG, id));
         description.ifPresent(text -> config.put(DESCRIPTION_IN_CONFIG, text));
         return config;

@@ -104,7 +104,9 @@ record Listing(String table, List<Field> fields) {
                 while (rows.next()) {
                     ObjectNode row = JsonNodeFactory.instance.objectNode();
                     for (int i = 0; i < fields.size(); i++) {
-                        row.set(fields.get(i).name(), value(rows, i + 1, fields.get(i).kind()));
+                        row.set(
+                                fields.get(i).name(),
+                                value(rows, i + 1, fields.get(i).kind()));
                     }
                     shown.add(row);
                 }
@@ -127,7 +129,9 @@ record Listing(String table, List<Field> fields) {
         JsonNodeFactory nodes = JsonNodeFactory.instance;
         if (kind == Kind.TIME) {
             OffsetDateTime time = rows.getObject(index, OffsetDateTime.class);
-            return time == null ? nodes.nullNode() : nodes.textNode(time.toInstant().toString());
+            return time == null
+                    ? nodes.nullNode()
+                    : nodes.textNode(time.toInstant().toString());
         }
         if (kind == Kind.BOOLEAN) {
             boolean value = rows.getBoolean(index);

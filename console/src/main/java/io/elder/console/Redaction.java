@@ -46,7 +46,8 @@ final class Redaction {
     private static final Set<String> SECRET_NAMES = Set.of("key", "auth", "pass", "pin", "pem", "sas", "pat", "otp");
 
     private static final Pattern PEM_KEY = Pattern.compile("-----BEGIN [A-Z ]*PRIVATE KEY-----");
-    private static final Pattern URL_WITH_PASSWORD = Pattern.compile("(?i)\\b([a-z][a-z0-9+.-]*://[^/\\s:@]*):[^/\\s@]+@");
+    private static final Pattern URL_WITH_PASSWORD =
+            Pattern.compile("(?i)\\b([a-z][a-z0-9+.-]*://[^/\\s:@]*):[^/\\s@]+@");
 
     private Redaction() {}
 
