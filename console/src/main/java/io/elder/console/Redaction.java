@@ -107,8 +107,8 @@ final class Redaction {
         object.properties().forEach(field -> {
             String key = field.getKey();
             JsonNode value = field.getValue();
-            boolean isName = valueIsSecret && value == named;
-            boolean secret = valueIsSecret && key.equals("value") || namesSecret(key) && !isName;
+            boolean isName = valueIsSecret && value.equals(named);
+            boolean secret = (valueIsSecret && key.equals("value")) || (namesSecret(key) && !isName);
             redacted.set(key, secret && !isHarmless(key, value) ? MARKED : redact(value));
         });
         return redacted;
