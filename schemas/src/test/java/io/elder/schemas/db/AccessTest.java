@@ -52,8 +52,8 @@ final class AccessTest {
                     worker,
                     shape == DatabaseShape.C
                             ? "INSERT INTO discovery_jobs (name, type, config) VALUES ('n', 'aws', '{}')"
-                            : "INSERT INTO discovery_jobs (name, provider, config_json, schedule_interval, enabled)"
-                                    + " VALUES ('n', 'aws', '{}', 0, true)");
+                            : "INSERT INTO discovery_jobs (name, provider, config_json, schedule_interval, enabled, created_at, updated_at)"
+                                    + " VALUES ('n', 'aws', '{}', 0, true, now(), now())");
             run(
                     worker,
                     "INSERT INTO organizations (tenant_id, name, source_key, "
