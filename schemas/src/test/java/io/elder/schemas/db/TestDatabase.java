@@ -132,6 +132,7 @@ record TestDatabase(String name) {
                 ORDER BY 1""");
     }
 
+    /** What others than the owner may do, one right a line. */
     List<String> grants() throws SQLException {
         return column("""
                 SELECT c.oid::regclass || ' ' || coalesce(acls.attname, '') || ' ' || g.grantee::regrole || ' ' || g.privilege_type
@@ -141,7 +142,7 @@ record TestDatabase(String name) {
                     UNION ALL
                     SELECT a.attname, a.attacl FROM pg_attribute a WHERE a.attrelid = c.oid) AS acls (attname, acl)
                 CROSS JOIN LATERAL aclexplode(acls.acl) g
-                WHERE c.relnamespace IN ('public'::regnamespace, 'pipeline'::regnamespace)
+                WHERE c.relnamespace IN ('public'::regnamespace, 'pipeline'::regnamespace) AND g.grantee <> c.relowner
                 ORDER BY 1""");
     }
 
