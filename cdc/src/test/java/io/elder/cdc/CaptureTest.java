@@ -138,7 +138,8 @@ class CaptureTest {
             }
             millis.sort(null);
             System.out.println("update to producer, ms: p50 " + millis.get(25) + ", p90 " + millis.get(45));
-            assertThat(millis.get(25)).isLessThan(150);
+            // Tens of milliseconds on an idle machine; Debezium left as it is shipped would need more than this.
+            assertThat(millis.get(25)).isLessThan(500);
         }
     }
 
