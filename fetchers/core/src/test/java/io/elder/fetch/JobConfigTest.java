@@ -38,7 +38,8 @@ class JobConfigTest {
     static void start() throws IOException, SQLException {
         server = EmbeddedPostgres.start();
         database = server.getPostgresDatabase();
-        execute("CREATE TABLE discovery_jobs (id int, config_json json, credential_type text, credential_mapping json)");
+        execute(
+                "CREATE TABLE discovery_jobs (id int, config_json json, credential_type text, credential_mapping json)");
         execute("CREATE SCHEMA pipeline");
         execute("CREATE FUNCTION pipeline.job_secret(int) RETURNS json LANGUAGE sql AS"
                 + " $$ SELECT '{\"pw\": \"from-the-vault\", \"user\": \"cn=bind\"}'::json WHERE $1 = 1 $$");
@@ -61,7 +62,8 @@ class JobConfigTest {
 
     @Test
     void theJobsConfigurationLiesOverTheEnvironment() throws SQLException {
-        job("{\"base_dn\": \"dc=sub\", \"_organization_id\": 3, \"tls\": {\"min\": \"1.3\"}, \"attrs\": [\"a\", \"b\"]}");
+        job(
+                "{\"base_dn\": \"dc=sub\", \"_organization_id\": 3, \"tls\": {\"min\": \"1.3\"}, \"attrs\": [\"a\", \"b\"]}");
         Settings settings = configured().settings();
         assertThat(settings.text("LDAP_BASE_DN")).isEqualTo("dc=sub");
         assertThat(settings.text("LDAP_TLS_MIN")).isEqualTo("1.3");
@@ -86,7 +88,8 @@ class JobConfigTest {
         job("{\"bind_password\": \"secret://ldap-bind\"}");
         Jobs.Configured configured = configured();
         assertThat(configured.settings().secret("LDAP_BIND_PASSWORD").value()).isEqualTo("file-password");
-        assertThat(configured.redactor().redact("bind failed with file-password")).isEqualTo("bind failed with ***");
+        assertThat(configured.redactor().redact("bind failed with file-password"))
+                .isEqualTo("bind failed with ***");
     }
 
     @Test
