@@ -181,9 +181,8 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
     private void start(String key, JobState job, String trigger, Instant now) {
         JobState.ActiveRun run = new JobState.ActiveRun();
         // Clocks of schedulers differ: a later run must not look older, or its records would lose.
-        run.startedAt = job.lastStartedAt == null || now.isAfter(job.lastStartedAt)
-                ? now
-                : job.lastStartedAt.plusMillis(1);
+        run.startedAt =
+                job.lastStartedAt == null || now.isAfter(job.lastStartedAt) ? now : job.lastStartedAt.plusMillis(1);
         run.runId = RunId.next(key, run.startedAt).toString();
         run.provider = job.row.provider();
         run.deadline = run.startedAt.plus(inputs.settings().jobTimeout());
@@ -220,8 +219,8 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
                 }
             }
             case ScopeSealed sealed -> resolved(key, run, sealed.getScope(), SEALED, sealed.getCount());
-            case ScopeFailed failed -> resolved(
-                    key, run, failed.getScope(), failed.getReason() + ": " + failed.getMessage(), 0);
+            case ScopeFailed failed ->
+                resolved(key, run, failed.getScope(), failed.getReason() + ": " + failed.getMessage(), 0);
             default -> {
                 return;
             }
@@ -326,10 +325,7 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
                 run.discovered,
                 Duration.between(run.startedAt, now).toMillis(),
                 error == null ? "" : " " + error);
-        tell(
-                run,
-                new RunFinished(
-                        status, error, jobId(run), run.startedAt, next, sealed, failed, run.discovered));
+        tell(run, new RunFinished(status, error, jobId(run), run.startedAt, next, sealed, failed, run.discovered));
         inputs.listener()
                 .finished(run.provider, job.isConnector, status, failed.size(), Duration.between(run.startedAt, now));
         if (job.row == null) {

@@ -81,8 +81,9 @@ record JobRow(
             case "hourly", "@hourly" -> 3600;
             case "daily", "@daily" -> 86400;
             case "weekly", "@weekly" -> 7 * 86400;
-            default -> throw new IllegalArgumentException(
-                    "schedule: " + text + " (expected: seconds, or a number with s, m, h or d, or hourly, daily, weekly)");
+            default ->
+                throw new IllegalArgumentException("schedule: " + text
+                        + " (expected: seconds, or a number with s, m, h or d, or hourly, daily, weekly)");
         };
     }
 

@@ -117,8 +117,7 @@ final class JobState {
     }
 
     private Optional<String> dueConnector(Instant now, boolean syncOnStartup, Instant processStart) {
-        boolean ranSinceStart =
-                lastStartedAt != null && !lastStartedAt.isBefore(processStart.minus(RECENT_START));
+        boolean ranSinceStart = lastStartedAt != null && !lastStartedAt.isBefore(processStart.minus(RECENT_START));
         if (syncOnStartup && !ranSinceStart) {
             return Optional.of("startup");
         }

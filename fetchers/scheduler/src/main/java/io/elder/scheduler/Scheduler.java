@@ -86,8 +86,9 @@ public final class Scheduler implements Component {
         String runs = topics.runs().name();
         while (true) {
             try (Admin admin = Admin.create(kafka.common())) {
-                Map<String, TopicDescription> found =
-                        admin.describeTopics(List.of(jobs, runs)).allTopicNames().get();
+                Map<String, TopicDescription> found = admin.describeTopics(List.of(jobs, runs))
+                        .allTopicNames()
+                        .get();
                 int partitions = found.get(runs).partitions().size();
                 int others = found.get(jobs).partitions().size();
                 if (partitions == others) {

@@ -81,13 +81,16 @@ public final class SchedulerTopology {
                 topics.runs().name());
         topology.addProcessor("scheduler", () -> new JobProcessor(inputs, events), "job-changes", "runs");
         topology.addStateStore(
-                Stores.keyValueStoreBuilder(
-                        Stores.inMemoryKeyValueStore(STORE), Serdes.String(), Serdes.ByteArray()),
+                Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore(STORE), Serdes.String(), Serdes.ByteArray()),
                 "scheduler");
         topology.addSink(TASKS, tasksOfProvider, new StringSerializer(), avro::serialize, "scheduler");
         topology.addSink(EVENTS, topics.runs().name(), new StringSerializer(), avro::serialize, byJob, "scheduler");
         topology.addSink(
-                DEADLETTERS, topics.deadletter().name(), new StringSerializer(), new ByteArraySerializer(), "scheduler");
+                DEADLETTERS,
+                topics.deadletter().name(),
+                new StringSerializer(),
+                new ByteArraySerializer(),
+                "scheduler");
         return topology;
     }
 }
