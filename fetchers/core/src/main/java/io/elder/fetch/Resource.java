@@ -47,8 +47,7 @@ public sealed interface Resource<C> {
         return new Child<>(parent, kind, at(idPath), fetch);
     }
 
-    static <C> Resource<C> child(
-            Resource<C> parent, String kind, Function<JsonNode, String> id, ChildFetch<C> fetch) {
+    static <C> Resource<C> child(Resource<C> parent, String kind, Function<JsonNode, String> id, ChildFetch<C> fetch) {
         return new Child<>(parent, kind, id, fetch);
     }
 

@@ -49,8 +49,7 @@ public final class TaskRunner<C extends AutoCloseable> {
         void resolved(ScopeKey scope, boolean isSealed, long count, long millis);
     }
 
-    public TaskRunner(
-            Provider<C> provider, Jobs jobs, Publisher publisher, Retries retries, ScopeListener listener) {
+    public TaskRunner(Provider<C> provider, Jobs jobs, Publisher publisher, Retries retries, ScopeListener listener) {
         this.provider = provider;
         this.jobs = jobs;
         this.publisher = publisher;
@@ -79,8 +78,9 @@ public final class TaskRunner<C extends AutoCloseable> {
             switch (task.getBody()) {
                 case PlanTask unused -> plan(session);
                 case FetchTask fetch -> fetch(session, fetch);
-                default -> throw new IllegalArgumentException(
-                        "task body " + task.getBody().getClass().getName() + " (expected: PlanTask or FetchTask)");
+                default ->
+                    throw new IllegalArgumentException(
+                            "task body " + task.getBody().getClass().getName() + " (expected: PlanTask or FetchTask)");
             }
         } finally {
             MDC.remove("run");
@@ -101,7 +101,11 @@ public final class TaskRunner<C extends AutoCloseable> {
                 return planned(partitions);
             });
         } catch (StoppedException e) {
-            LOG.error("run {}: no plan: {}: {}", session.task.getRunId(), e.reason().label(), e.getMessage());
+            LOG.error(
+                    "run {}: no plan: {}: {}",
+                    session.task.getRunId(),
+                    e.reason().label(),
+                    e.getMessage());
             tell(session, new PlanFailed(e.reason().label(), e.getMessage()));
             return;
         }
@@ -162,8 +166,11 @@ public final class TaskRunner<C extends AutoCloseable> {
         }
         // A task of another version of this program.
         for (String scope : task.getScopes()) {
-            fail(session, new ScopeRead(session, ScopeKey.parse(scope)), new StoppedException(
-                    StopReason.BAD_CONFIGURATION, task.getKind() + ": no such kind of " + provider.name()));
+            fail(
+                    session,
+                    new ScopeRead(session, ScopeKey.parse(scope)),
+                    new StoppedException(
+                            StopReason.BAD_CONFIGURATION, task.getKind() + ": no such kind of " + provider.name()));
         }
     }
 
@@ -225,8 +232,10 @@ public final class TaskRunner<C extends AutoCloseable> {
 
     private void failDescendants(Session session, Partition where, Resource<C> parent) throws InterruptedException {
         for (Resource.Child<C> child : children(parent)) {
-            fail(session, new ScopeRead(session, scope(where, child)), new StoppedException(
-                    StopReason.INCOMPLETE, parent.kind() + " was not read whole"));
+            fail(
+                    session,
+                    new ScopeRead(session, scope(where, child)),
+                    new StoppedException(StopReason.INCOMPLETE, parent.kind() + " was not read whole"));
             failDescendants(session, where, child);
         }
     }
@@ -253,8 +262,14 @@ public final class TaskRunner<C extends AutoCloseable> {
                 millis,
                 why.reason().label(),
                 why.getMessage());
-        tell(session, new ScopeFailed(
-                read.scope.toString(), read.attempt, read.count(), why.reason().label(), why.getMessage()));
+        tell(
+                session,
+                new ScopeFailed(
+                        read.scope.toString(),
+                        read.attempt,
+                        read.count(),
+                        why.reason().label(),
+                        why.getMessage()));
         listener.resolved(read.scope, false, read.count(), millis);
     }
 
@@ -414,10 +429,10 @@ public final class TaskRunner<C extends AutoCloseable> {
             close();
             Instant next =
                     switch (verdict(failure)) {
-                        case Verdict.Stop stop -> throw new StoppedException(
-                                stop.reason(), redactor.redact(stop.message()), failure);
-                        case Verdict.Gone unused -> throw new StoppedException(
-                                StopReason.NOT_FOUND, describe(failure), failure);
+                        case Verdict.Stop stop ->
+                            throw new StoppedException(stop.reason(), redactor.redact(stop.message()), failure);
+                        case Verdict.Gone unused ->
+                            throw new StoppedException(StopReason.NOT_FOUND, describe(failure), failure);
                         case Verdict.RetryAt at -> at.at();
                         case Verdict.RetryWithBackoff unused -> retries.next(failures);
                     };
@@ -438,8 +453,7 @@ public final class TaskRunner<C extends AutoCloseable> {
         private Verdict verdict(Exception failure) {
             return switch (failure) {
                 case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
-                case io.elder.runtime.SettingsException e -> new Verdict.Stop(
-                        StopReason.BAD_CONFIGURATION, message(e));
+                case io.elder.runtime.SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
                 case MissingIdException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 case RecordTooBigException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 // Only the job's configuration is read by SQL; the database will be back.
