@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.runtime.SettingsException;
 import io.elder.schemas.ResourceKey;
 import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.FetchTask;
@@ -16,6 +17,7 @@ import io.elder.schemas.avro.ScopeFailed;
 import io.elder.schemas.avro.ScopeSealed;
 import io.elder.schemas.avro.Task;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -318,7 +320,7 @@ public final class TaskRunner<C extends AutoCloseable> {
                 String payload = json(object);
                 records.write(key, payload);
                 if (collected.isWanted) {
-                    collected.objects.add(payload.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+                    collected.objects.add(payload.getBytes(StandardCharsets.UTF_8));
                 }
             };
         }
@@ -453,7 +455,7 @@ public final class TaskRunner<C extends AutoCloseable> {
         private Verdict verdict(Exception failure) {
             return switch (failure) {
                 case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
-                case io.elder.runtime.SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
+                case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
                 case MissingIdException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 case RecordTooBigException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 // Only the job's configuration is read by SQL; the database will be back.
