@@ -146,6 +146,7 @@ start_samba() {
   for user in alice lock mustchange expired; do
     samba-tool user enable "$user" --configfile="$conf" >>"$data/provision.log" 2>&1
   done
+  samba-tool user disable dave --configfile="$conf" >>"$data/provision.log" 2>&1
   samba-tool user setexpiry expired --days=-1 --configfile="$conf" >>"$data/provision.log" 2>&1
   samba-tool user setpassword mustchange --newpassword='Us3r-Passw0rd' --must-change-at-next-login --configfile="$conf" \
     >>"$data/provision.log" 2>&1

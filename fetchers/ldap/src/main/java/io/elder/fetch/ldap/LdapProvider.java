@@ -17,6 +17,7 @@ import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -112,6 +113,9 @@ public final class LdapProvider implements Provider<LdapClient> {
             case LdapStop stop -> new Verdict.Stop(stop.reason(), stop.getMessage());
             case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case LDAPException e -> classify(e);
+            case IOException unused -> new Verdict.RetryWithBackoff();
+            // A value that is not what its attribute promises, such as an objectGUID of 3 bytes.
+            case IllegalArgumentException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, e.getMessage());
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
         };
     }
