@@ -1,7 +1,6 @@
 package io.elder.schemas.db;
 
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -12,9 +11,9 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
-import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.flywaydb.core.api.output.MigrateResult;
 import org.postgresql.PGConnection;
+import org.postgresql.ds.PGSimpleDataSource;
 
 /**
  * Brings a database to what the pipeline needs: Elder's tables where they are missing, added columns, the schema
@@ -67,21 +66,54 @@ public final class Migrations {
     private Migrations() {}
 
     /**
-     * @param url a JDBC URL, {@code jdbc:postgresql://...}
+     * Migrates the database at a JDBC URL.
+     *
+     * @param url {@code jdbc:postgresql://...}
      * @param user the owner of Elder's tables; may create roles, or the roles exist
      */
     public static Report migrate(String url, String user, String password) {
-        try (Connection connection = DriverManager.getConnection(url, user, password)) {
-            return migrate(connection, Flyway.configure().dataSource(url, user, password));
-        } catch (SQLException e) {
-            throw new IllegalStateException("migration failed: " + e.getMessage(), e);
-        }
+        PGSimpleDataSource owner = new PGSimpleDataSource();
+        owner.setUrl(url);
+        owner.setUser(user);
+        owner.setPassword(password);
+        return migrate(owner);
     }
 
-    /** @param owner connects as the owner of Elder's tables */
+    /**
+     * Migrates a database.
+     *
+     * @param owner connects as the owner of Elder's tables
+     */
     public static Report migrate(DataSource owner) {
-        try (Connection connection = owner.getConnection()) {
-            return migrate(connection, Flyway.configure().dataSource(owner));
+        try {
+            Optional<DatabaseShape> found;
+            SortedSet<String> before;
+            // Refuses an unknown database before anything in it is touched.
+            try (Connection connection = owner.getConnection()) {
+                int version = connection.getMetaData().getDatabaseMajorVersion();
+                if (version < OLDEST_POSTGRESQL) {
+                    throw new IllegalStateException(
+                            "PostgreSQL " + version + " (expected: " + OLDEST_POSTGRESQL + " or later)");
+                }
+                found = DatabaseShape.find(connection);
+                before = tables(connection);
+            }
+            MigrateResult result = flyway(owner).migrate();
+            try (Connection connection = owner.getConnection()) {
+                SortedSet<String> created = tables(connection);
+                created.removeAll(before);
+                List<String> applied = result.migrations.stream()
+                        .filter(migration -> !migration.version.isEmpty())
+                        .map(migration -> "V" + migration.version + " " + migration.description)
+                        .toList();
+                return new Report(
+                        connection.getCatalog(),
+                        found,
+                        DatabaseShape.detect(connection),
+                        applied,
+                        List.copyOf(created),
+                        missing(connection));
+            }
         } catch (SQLException e) {
             throw new IllegalStateException("migration failed: " + e.getMessage(), e);
         }
@@ -109,17 +141,9 @@ public final class Migrations {
         }
     }
 
-    private static Report migrate(Connection connection, FluentConfiguration configuration) throws SQLException {
-        int version = connection.getMetaData().getDatabaseMajorVersion();
-        if (version < OLDEST_POSTGRESQL) {
-            throw new IllegalStateException(
-                    "PostgreSQL " + version + " (expected: " + OLDEST_POSTGRESQL + " or later)");
-        }
-        String database = connection.getCatalog();
-        // Refuses an unknown database before anything in it is touched.
-        Optional<DatabaseShape> found = DatabaseShape.find(connection);
-        SortedSet<String> before = tables(connection);
-        MigrateResult result = configuration
+    private static Flyway flyway(DataSource owner) {
+        return Flyway.configure()
+                .dataSource(owner)
                 .locations("classpath:db/migration")
                 .defaultSchema("pipeline")
                 .createSchemas(true)
@@ -127,26 +151,12 @@ public final class Migrations {
                 // Below the first migration, so that none is skipped.
                 .baselineVersion("0")
                 .placeholderReplacement(false)
-                .load()
-                .migrate();
-        SortedSet<String> created = tables(connection);
-        created.removeAll(before);
-        List<String> applied = result.migrations.stream()
-                .filter(migration -> !migration.version.isEmpty())
-                .map(migration -> "V" + migration.version + " " + migration.description)
-                .toList();
-        return new Report(
-                database,
-                found,
-                DatabaseShape.detect(connection),
-                applied,
-                List.copyOf(created),
-                warnings(connection, result));
+                .load();
     }
 
-    // Lacking rights are warnings in the migrations: all but change capture works without.
-    private static List<String> warnings(Connection connection, MigrateResult result) throws SQLException {
-        List<String> warnings = new ArrayList<>(result.warnings == null ? List.of() : result.warnings);
+    // What the migrations leave out, with a warning, when the owner may not create it: all but change capture works.
+    private static List<String> missing(Connection connection) throws SQLException {
+        List<String> warnings = new ArrayList<>();
         try (Statement statement = connection.createStatement();
                 ResultSet row =
                         statement.executeQuery("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '" + CDC_ROLE
