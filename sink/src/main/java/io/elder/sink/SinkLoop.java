@@ -425,14 +425,12 @@ public final class SinkLoop implements Component {
         List<InventoryWriter.Incoming> incoming = new ArrayList<>();
         List<ConsumerRecord<byte[], byte[]>> marks = new ArrayList<>();
         List<InventoryRecord> markRecords = new ArrayList<>();
-        List<ConsumerRecord<byte[], byte[]>> events = new ArrayList<>();
         List<RunEvent> eventRecords = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : records) {
             try {
                 if (record.topic().equals(topics.runs().name())) {
                     if (record.value() != null) {
                         eventRecords.add(runDeserializer.deserialize(record.topic(), record.value()));
-                        events.add(record);
                     }
                     continue;
                 }
