@@ -211,7 +211,7 @@ class CaptureTest {
     }
 
     private static Component started(Site site, Map<String, String> settings) {
-        Component component = CdcMain.create(site.settings(settings), new Metrics());
+        Component component = CdcMain.component(site.settings(settings), new Metrics());
         component.start();
         return component;
     }
