@@ -130,6 +130,7 @@ final class TestDirectory implements AutoCloseable {
     void user(String uid, String above) throws Exception {
         add(
                 "dn: uid=" + uid + "," + above,
+                "objectClass: person",
                 "objectClass: inetOrgPerson",
                 "uid: " + uid,
                 "cn: " + uid + " Example",
