@@ -121,8 +121,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     }
 
     /** True if the seal stands, whether its deletions are carried out or held. */
-    private boolean decide(
-            String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
+    private boolean decide(String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
         if (report.getObservedAt().toEpochMilli() < state.getDecidedAt()) {
             fail(scope, report, SUPERSEDED, now);
             return false;
@@ -200,13 +199,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         } else if (plan.getExpiresAt() <= in.timestamp()) {
             close(scope, plan, "expire", "expired", null, in.timestamp());
         } else {
-            close(
-                    scope,
-                    plan,
-                    command.getAction(),
-                    release ? "released" : "rejected",
-                    command.getBy(),
-                    in.timestamp());
+            close(scope, plan, command.getAction(), release ? "released" : "rejected", command.getBy(), in.timestamp());
         }
     }
 
@@ -234,8 +227,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 now);
     }
 
-    private void verdict(
-            String scope, SealReport report, String outcome, String planId, String reason, long now) {
+    private void verdict(String scope, SealReport report, String outcome, String planId, String reason, long now) {
         forward(
                 new Verdict(
                         scope,

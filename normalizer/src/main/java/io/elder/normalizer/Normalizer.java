@@ -52,7 +52,8 @@ public final class Normalizer implements Component {
         KafkaStreams.State state = streams.state();
         return state == KafkaStreams.State.RUNNING
                 ? Health.OK
-                : Health.notReady("streams: " + state + (lastFailure.isEmpty() ? "" : ", last failure: " + lastFailure));
+                : Health.notReady(
+                        "streams: " + state + (lastFailure.isEmpty() ? "" : ", last failure: " + lastFailure));
     }
 
     @Override

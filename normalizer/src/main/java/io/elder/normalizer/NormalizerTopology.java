@@ -64,18 +64,15 @@ public final class NormalizerTopology {
         String[] rawTopics = Topics.PROVIDERS.stream()
                 .map(provider -> topics.raw(provider).name())
                 .toArray(String[]::new);
-        StreamPartitioner<String, InventoryRecord> marksEverywhere =
-                (topic, k, v, partitions) -> v != null && v.getBody() instanceof ScopeMark
-                        ? Optional.of(all(partitions))
-                        : Optional.empty();
+        StreamPartitioner<String, InventoryRecord> marksEverywhere = (topic, k, v, partitions) ->
+                v != null && v.getBody() instanceof ScopeMark ? Optional.of(all(partitions)) : Optional.empty();
         StreamPartitioner<String, Verdict> everywhere = (topic, k, v, partitions) -> Optional.of(all(partitions));
 
         return new Topology()
                 .addSource("raw", in, in, rawTopics)
                 .addSource("verdicts", in, in, topics.verdicts().name())
                 .addProcessor(OBSERVATIONS, () -> new Observations(settings, raw, tally), "raw")
-                .addProcessor(
-                        CARRIED_OUT, () -> new Verdicts(settings.heldExpiry(), verdicts, tally), "verdicts")
+                .addProcessor(CARRIED_OUT, () -> new Verdicts(settings.heldExpiry(), verdicts, tally), "verdicts")
                 .addStateStore(
                         store(Stores.RESOURCES, new StateSerde<ResourceState>(ResourceState.getClassSchema())),
                         OBSERVATIONS,
@@ -90,7 +87,14 @@ public final class NormalizerTopology {
                         OBSERVATIONS,
                         CARRIED_OUT)
                 .addStateStore(store(Stores.GRAVES, Serdes.ByteArray()), OBSERVATIONS, CARRIED_OUT)
-                .addSink(INVENTORY, topics.inventory().name(), key, inventory, marksEverywhere, OBSERVATIONS, CARRIED_OUT)
+                .addSink(
+                        INVENTORY,
+                        topics.inventory().name(),
+                        key,
+                        inventory,
+                        marksEverywhere,
+                        OBSERVATIONS,
+                        CARRIED_OUT)
                 .addSink(REPORTS, topics.scopes().name(), key, reports, OBSERVATIONS)
                 .addSink(HELD_ITEMS, topics.held().name(), key, held, CARRIED_OUT)
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)

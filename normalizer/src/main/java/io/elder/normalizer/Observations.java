@@ -237,7 +237,8 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
                 if (output.getDeletedAt() == null || output.getDeletedAt() >= until) {
                     kept.add(output);
                 } else {
-                    context.forward(new Record<Object, Object>(output.getKey(), null, now), NormalizerTopology.INVENTORY);
+                    context.forward(
+                            new Record<Object, Object>(output.getKey(), null, now), NormalizerTopology.INVENTORY);
                 }
             }
             if (kept.isEmpty() && resource.getClaims().isEmpty()) {

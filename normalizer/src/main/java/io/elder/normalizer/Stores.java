@@ -80,8 +80,7 @@ record Stores(
         resources.put(key, resource);
         boolean live = isLive(resource);
         for (Claim claim : resource.getClaims()) {
-            scopeIndex.put(
-                    claim.getScope() + NUL + key, live ? claim.getObservedAt() : -claim.getObservedAt());
+            scopeIndex.put(claim.getScope() + NUL + key, live ? claim.getObservedAt() : -claim.getObservedAt());
         }
     }
 

@@ -18,13 +18,19 @@ final class Tally {
     }
 
     void skipped(String provider, Skipped reason) {
-        meters.counter("worker.records.skipped", "provider", provider, "reason", reason.name().toLowerCase(Locale.ROOT))
+        meters.counter(
+                        "worker.records.skipped",
+                        "provider",
+                        provider,
+                        "reason",
+                        reason.name().toLowerCase(Locale.ROOT))
                 .increment();
     }
 
     /** {@code outcome}: sealed, held or failed. */
     void scope(String provider, String outcome) {
-        meters.counter("worker.scopes", "provider", provider, "outcome", outcome).increment();
+        meters.counter("worker.scopes", "provider", provider, "outcome", outcome)
+                .increment();
     }
 
     void deadLetter(String errorClass) {

@@ -153,8 +153,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         int partition = context.taskId().partition();
         ScopeKey scope = ScopeKey.parse(verdict.getScope());
         for (int part = 0; part * KEYS_PER_PART < keys.size(); part++) {
-            List<String> some =
-                    keys.subList(part * KEYS_PER_PART, Math.min(keys.size(), (part + 1) * KEYS_PER_PART));
+            List<String> some = keys.subList(part * KEYS_PER_PART, Math.min(keys.size(), (part + 1) * KEYS_PER_PART));
             stores.heldKeys()
                     .put(
                             verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL + part,
@@ -206,8 +205,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         context.forward(
                 new Record<Object, Object>(
                         key,
-                        new InventoryRecord(
-                                key, verdict.getScope(), verdict.getRunId(), verdict.getObservedAt(), mark),
+                        new InventoryRecord(key, verdict.getScope(), verdict.getRunId(), verdict.getObservedAt(), mark),
                         now),
                 NormalizerTopology.INVENTORY);
         // Other attempts of the same run may still be counting.

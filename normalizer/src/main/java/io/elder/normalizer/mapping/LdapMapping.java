@@ -75,7 +75,8 @@ public final class LdapMapping implements Mapping {
                 .set(
                         "auth_provider_id",
                         Output.within(
-                                255, "ldap:" + raw.key().account() + ":" + raw.key().id()))
+                                255,
+                                "ldap:" + raw.key().account() + ":" + raw.key().id()))
                 .set("email", email.map(address -> Output.within(255, address)))
                 .set("full_name", fullName.map(name -> Output.within(255, name)))
                 .set("is_active", enabled)
@@ -151,19 +152,21 @@ public final class LdapMapping implements Mapping {
         }
         ResourceKey member = other(raw, kind.get(), raw.text("member_id"));
         return switch (kind.get()) {
-            case "ldap_user" -> List.of(Output.row(IDENTITY_GROUP_MEMBERSHIPS, raw.key().toString())
-                    .set("provider_member_id", Output.within(512, memberDn))
-                    .refer("identity", member)
-                    .refer("group", group)
-                    .build());
-            case "ldap_group" -> List.of(Output.row(DEPENDENCIES, raw.key().row("dependency"))
-                    .set("source_type", IDENTITY_GROUPS.noun())
-                    .set("target_type", IDENTITY_GROUPS.noun())
-                    .set("dependency_type", "member_of")
-                    .refer("source", member)
-                    .refer("target", group)
-                    .attribute("ldap_dn", memberDn)
-                    .build());
+            case "ldap_user" ->
+                List.of(Output.row(IDENTITY_GROUP_MEMBERSHIPS, raw.key().toString())
+                        .set("provider_member_id", Output.within(512, memberDn))
+                        .refer("identity", member)
+                        .refer("group", group)
+                        .build());
+            case "ldap_group" ->
+                List.of(Output.row(DEPENDENCIES, raw.key().row("dependency"))
+                        .set("source_type", IDENTITY_GROUPS.noun())
+                        .set("target_type", IDENTITY_GROUPS.noun())
+                        .set("dependency_type", "member_of")
+                        .refer("source", member)
+                        .refer("target", group)
+                        .attribute("ldap_dn", memberDn)
+                        .build());
             default -> throw new UnmappedValue("member_kind", kind.get(), "ldap_user or ldap_group");
         };
     }
@@ -185,7 +188,7 @@ public final class LdapMapping implements Mapping {
         // https://learn.microsoft.com/windows/win32/adschema/c-msds-managedserviceaccount, RFC 4519 section 3.3
         boolean service = lower.contains("msds-managedserviceaccount")
                 || lower.contains("msds-groupmanagedserviceaccount")
-                || lower.contains("applicationprocess") && !lower.contains("person");
+                || (lower.contains("applicationprocess") && !lower.contains("person"));
         return service ? "service_account" : "employee";
     }
 

@@ -18,7 +18,8 @@ public final class Mappings {
                 .orElseThrow(() -> new UnmappedValue("provider", raw.key().provider(), "one that has a mapping"));
         Function<Raw, List<Output>> kind = mapping.kinds().get(raw.key().kind());
         if (kind == null) {
-            throw new UnmappedValue("kind", raw.key().kind(), "one of " + mapping.kinds().keySet());
+            throw new UnmappedValue(
+                    "kind", raw.key().kind(), "one of " + mapping.kinds().keySet());
         }
         return kind.apply(raw);
     }

@@ -25,8 +25,7 @@ import java.util.TreeMap;
  * @param key the row's source key
  */
 public record Output(String key, Row row) {
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
 
     /** Starts a row; {@link Builder#build} checks it against the table. */
     public static Builder row(ElderTable table, String key) {
@@ -129,7 +128,11 @@ public record Output(String key, Row row) {
 
     /** Every piece with its length before it, so that no two contents look the same. */
     private static long contentHash(
-            String table, Map<String, Object> values, Map<String, String> references, String attributes, List<String> tags) {
+            String table,
+            Map<String, Object> values,
+            Map<String, String> references,
+            String attributes,
+            List<String> tags) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
         try (DataOutputStream out = new DataOutputStream(bytes)) {
             piece(out, table);
