@@ -21,6 +21,10 @@ import org.apache.kafka.common.serialization.Deserializer;
 public final class AvroDeserializer<T extends SpecificRecord> implements Deserializer<T> {
     private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
 
+    static {
+        AvroSchemas.trustOurs();
+    }
+
     private final Map<Integer, SpecificDatumReader<T>> readers = new ConcurrentHashMap<>();
     private SchemaRegistry registry;
 

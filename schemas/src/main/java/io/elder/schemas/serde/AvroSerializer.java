@@ -21,6 +21,10 @@ import org.apache.kafka.common.serialization.Serializer;
 public final class AvroSerializer<T extends SpecificRecord> implements Serializer<T> {
     private static final ThreadLocal<BinaryEncoder> ENCODER = new ThreadLocal<>();
 
+    static {
+        AvroSchemas.trustOurs();
+    }
+
     private final Map<Schema, SpecificDatumWriter<T>> writers = new ConcurrentHashMap<>();
     private SchemaRegistry registry;
     private boolean autoRegister = true;

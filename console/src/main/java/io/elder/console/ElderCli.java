@@ -1,0 +1,90 @@
+package io.elder.console;
+
+import io.elder.runtime.Launcher;
+import io.elder.runtime.Settings;
+import io.elder.runtime.SettingsException;
+import java.sql.SQLException;
+import org.apache.kafka.common.KafkaException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+
+/** The operators' commands. Exit codes: 0 done, 1 it failed, 2 wrong usage or settings. */
+@Command(name = "elder", description = "Elder Worker's commands.", synopsisSubcommandLabel = "COMMAND")
+public final class ElderCli {
+    private ElderCli() {}
+
+    public static void main(String[] args) {
+        // A command's output is its own; logs of libraries only when asked for.
+        Settings environment = Launcher.environment();
+        String level = environment.find("LOG_LEVEL").orElse("ERROR");
+        Settings settings = environment.with(java.util.Map.of("LOG_LEVEL", level));
+        Launcher.logging(settings);
+        Terminal terminal = new Terminal(System.out, System.err, System.console() != null && System.console().isTerminal());
+        System.exit(run(settings, terminal, args));
+    }
+
+    static int run(Settings settings, Terminal terminal, String... args) {
+        Site site = new Site(settings);
+        CommandLine line = new CommandLine(new ElderCli())
+                .addSubcommand(new JobsCommand(site, terminal))
+                .addSubcommand(new InventoryCommand(site, terminal))
+                .addSubcommand(new MigrateCommand(site, terminal))
+                .addSubcommand(new TopicsCommand(site, terminal))
+                .addSubcommand(new SchemasCommand(site, terminal))
+                .addSubcommand(new HeldCommands(site, terminal))
+                .addSubcommand(new DeadletterCommands(site, terminal))
+                .addSubcommand(new RebuildCommand(site, terminal));
+        addHelp(line);
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.interactive() ? Ansi.AUTO : Ansi.OFF));
+        line.setOut(new java.io.PrintWriter(terminal.out(), true, java.nio.charset.StandardCharsets.UTF_8));
+        line.setErr(new java.io.PrintWriter(terminal.err(), true, java.nio.charset.StandardCharsets.UTF_8));
+        line.setExecutionExceptionHandler((e, command, result) -> failed(terminal, e));
+        if (args.length == 0) {
+            line.usage(line.getErr());
+            return 2;
+        }
+        return line.execute(args);
+    }
+
+    private static void addHelp(CommandLine line) {
+        line.getCommandSpec().mixinStandardHelpOptions(true);
+        boolean group = !line.getSubcommands().isEmpty();
+        if (group && line.getParent() != null) {
+            line.getCommandSpec().usageMessage().synopsisSubcommandLabel("COMMAND");
+        }
+        line.getSubcommands().values().forEach(ElderCli::addHelp);
+    }
+
+    private static int failed(Terminal terminal, Exception failure) {
+        switch (failure) {
+            case SettingsException e -> {
+                terminal.say("elder: these settings are wrong:");
+                e.problems().forEach(problem -> terminal.say("  " + problem));
+                return 2;
+            }
+            case BadInput e -> {
+                terminal.say("elder: " + e.getMessage());
+                return 2;
+            }
+            case CommandFailed e -> terminal.say("elder: " + e.getMessage());
+            case Conflict e -> terminal.say("elder: " + e.getMessage());
+            case SQLException e -> terminal.say("elder: the database: " + firstLine(e));
+            case KafkaException e -> terminal.say("elder: Kafka: " + firstLine(e));
+            case InterruptedException e -> {
+                Thread.currentThread().interrupt();
+                terminal.say("elder: interrupted");
+            }
+            default -> terminal.say("elder: " + failure.getClass().getSimpleName() + ": " + firstLine(failure));
+        }
+        return 1;
+    }
+
+    private static String firstLine(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null && (root.getMessage() == null || root.getCause() instanceof SQLException)) {
+            root = root.getCause();
+        }
+        return String.valueOf(root.getMessage()).lines().findFirst().orElse("no message");
+    }
+}

@@ -1,0 +1,51 @@
+package io.elder.fetch;
+
+import io.elder.runtime.Component;
+import io.elder.runtime.KafkaClients;
+import io.elder.runtime.Launcher;
+import io.elder.runtime.Metrics;
+import io.elder.runtime.Settings;
+import io.elder.runtime.SettingsException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/** The fetcher as a process, and the connectivity test. */
+public final class FetcherMain {
+    private FetcherMain() {}
+
+    public static void main(String[] args) {
+        if (args.length > 0 && args[0].equals("check")) {
+            System.exit(check(Launcher.environment()));
+        }
+        System.exit(Launcher.run(
+                "fetcher",
+                Arrays.stream(args)
+                        .map(arg -> arg.replaceFirst("^--providers=", "FETCHER_PROVIDERS="))
+                        .toArray(String[]::new),
+                FetcherMain::component));
+    }
+
+    /** The component that the process runs. */
+    public static Component component(Settings settings, Metrics metrics) {
+        FetcherSettings fetcher = FetcherSettings.from(settings);
+        KafkaClients kafka = new KafkaClients(settings);
+        settings.check();
+        return new Fetcher(fetcher, kafka, metrics);
+    }
+
+    /** Prints the connectivity test; 0 if everything that is enabled answers, 1 if not, 2 for wrong settings. */
+    public static int check(Settings settings) {
+        PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+        try {
+            FetcherSettings fetcher = FetcherSettings.from(settings);
+            settings.check();
+            boolean isFine = new ConnectivityCheck(fetcher, Fetcher.installed(fetcher.providers())).print(out);
+            settings.check();
+            return isFine ? 0 : 1;
+        } catch (SettingsException e) {
+            e.problems().forEach(System.err::println);
+            return 2;
+        }
+    }
+}

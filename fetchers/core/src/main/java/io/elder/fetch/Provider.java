@@ -1,0 +1,38 @@
+package io.elder.fetch;
+
+import io.elder.runtime.Settings;
+import java.util.List;
+
+/**
+ * A system that resources are fetched from: a way to connect, the partitions to read, a table of resources and an
+ * opinion on errors. Scheduling, retries, publishing, sealing, metrics and logs belong to whoever runs it. Found by
+ * {@link java.util.ServiceLoader}.
+ *
+ * @param <C> the client that {@link #connect} opens; one task uses it from one thread, then closes it
+ */
+public interface Provider<C extends AutoCloseable> {
+    /** The name in topics, scopes and metrics, e.g. {@code ldap}; upper-cased it is the prefix of its settings. */
+    String name();
+
+    /**
+     * Opens a client and proves that the system can be reached and accepts the credentials.
+     *
+     * @param settings the environment, overlaid with the job's configuration: {@code {"server": "x"}} of a job is
+     *     {@code LDAP_SERVER}
+     */
+    C connect(Settings settings) throws Exception;
+
+    /** Where to read: every root resource is read once in each of them. */
+    List<Partition> partitions(C client) throws Exception;
+
+    /** The table: what there is to read. */
+    List<Resource<C>> resources();
+
+    /** What to do about a failure. Called for everything that {@link #connect} or a row of the table throws. */
+    Verdict classify(Throwable failure);
+
+    /** Who the credentials are and what answered, in one line, for a person who tests a connection. */
+    default String identity(C client) throws Exception {
+        return name();
+    }
+}

@@ -1,0 +1,149 @@
+package io.elder.fetch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.elder.runtime.Settings;
+import io.elder.schemas.avro.PlanTask;
+import io.elder.schemas.avro.Task;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JobConfigTest {
+    private static EmbeddedPostgres server;
+    private static DataSource database;
+
+    @TempDir
+    Path secrets;
+
+    private final Map<String, String> environment = new HashMap<>();
+
+    @BeforeAll
+    static void start() throws IOException, SQLException {
+        server = EmbeddedPostgres.start();
+        database = server.getPostgresDatabase();
+        execute(
+                "CREATE TABLE discovery_jobs (id int, config_json json, credential_type text, credential_mapping json)");
+        execute("CREATE SCHEMA pipeline");
+        execute("CREATE FUNCTION pipeline.job_secret(int) RETURNS json LANGUAGE sql AS"
+                + " $$ SELECT '{\"pw\": \"from-the-vault\", \"user\": \"cn=bind\"}'::json WHERE $1 = 1 $$");
+    }
+
+    @AfterAll
+    static void stop() throws IOException {
+        server.close();
+    }
+
+    @BeforeEach
+    void environment() throws SQLException {
+        execute("TRUNCATE discovery_jobs");
+        environment.putAll(Map.of(
+                "LDAP_SERVER", "corp.example",
+                "LDAP_BIND_DN", "cn=site",
+                "LDAP_BIND_PASSWORD", "site-password",
+                "LDAP_BASE_DN", "dc=corp"));
+    }
+
+    @Test
+    void theJobsConfigurationLiesOverTheEnvironment() throws SQLException {
+        job(
+                "{\"base_dn\": \"dc=sub\", \"_organization_id\": 3, \"tls\": {\"min\": \"1.3\"}, \"attrs\": [\"a\", \"b\"]}");
+        Settings settings = configured().settings();
+        assertThat(settings.text("LDAP_BASE_DN")).isEqualTo("dc=sub");
+        assertThat(settings.text("LDAP_TLS_MIN")).isEqualTo("1.3");
+        assertThat(settings.list("LDAP_ATTRS", "")).containsExactly("a", "b");
+        assertThat(settings.find("LDAP__ORGANIZATION_ID")).isEmpty();
+        assertThat(settings.text("LDAP_BIND_PASSWORD")).isEqualTo("site-password");
+    }
+
+    @Test
+    void aJobThatNamesItsOwnServerDoesNotGetTheSitesPassword() throws SQLException {
+        job("{\"server\": \"evil.example\"}");
+        Settings settings = configured().settings();
+        assertThat(settings.text("LDAP_SERVER")).isEqualTo("evil.example");
+        assertThat(settings.find("LDAP_BIND_PASSWORD")).isEmpty();
+        assertThat(settings.find("LDAP_BIND_DN")).isEmpty();
+        assertThat(settings.text("LDAP_BASE_DN")).isEqualTo("dc=corp");
+    }
+
+    @Test
+    void aSecretReferenceIsTheFilesContentAndIsRedacted() throws SQLException, IOException {
+        Files.writeString(secrets.resolve("ldap-bind"), "file-password\n");
+        job("{\"bind_password\": \"secret://ldap-bind\"}");
+        Jobs.Configured configured = configured();
+        assertThat(configured.settings().secret("LDAP_BIND_PASSWORD").value()).isEqualTo("file-password");
+        assertThat(configured.redactor().redact("bind failed with file-password"))
+                .isEqualTo("bind failed with ***");
+    }
+
+    @Test
+    void aSecretReferenceCannotLeaveItsDirectory() throws SQLException {
+        job("{\"bind_password\": \"secret://../../etc/passwd\"}");
+        assertThatThrownBy(this::configured)
+                .isInstanceOf(BadConfigurationException.class)
+                .hasMessageContaining("expected: the name of a file in " + secrets);
+    }
+
+    @Test
+    void aBuiltinSecretIsMappedOntoTheFields() throws SQLException {
+        execute("INSERT INTO discovery_jobs VALUES (1, '{\"server\": \"other\"}', 'builtin_secret',"
+                + " '{\"pw\": \"bind_password\", \"user\": \"bind_dn\"}')");
+        Jobs.Configured configured = configured();
+        assertThat(configured.settings().secret("LDAP_BIND_PASSWORD").value()).isEqualTo("from-the-vault");
+        assertThat(configured.settings().text("LDAP_BIND_DN")).isEqualTo("cn=bind");
+        assertThat(configured.redactor().redact("from-the-vault")).isEqualTo("***");
+    }
+
+    @Test
+    void anEndpointOverrideMustBeAllowed() throws SQLException {
+        job("{\"endpoint_url\": \"http://169.254.169.254/latest\"}");
+        assertThatThrownBy(this::configured)
+                .hasMessage("job 1: endpoint_url 169.254.169.254 (expected: a host on ENDPOINT_ALLOWLIST)");
+        job("{\"endpoint_url\": \"https://allowed.example/x\"}");
+        assertThat(configured().settings().text("LDAP_ENDPOINT_URL")).isEqualTo("https://allowed.example/x");
+    }
+
+    @Test
+    void aJobThatIsGoneIsSaidSo() {
+        assertThatThrownBy(this::configured).hasMessage("job 1: no such row in discovery_jobs");
+    }
+
+    private Jobs.Configured configured() throws SQLException {
+        Instant now = Instant.EPOCH;
+        return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
+                .configuration(new Task("1.x", 1, "ldap", now, now, new PlanTask()));
+    }
+
+    private static void job(String config) throws SQLException {
+        execute("TRUNCATE discovery_jobs");
+        try (Connection connection = database.getConnection();
+                PreparedStatement insert =
+                        connection.prepareStatement("INSERT INTO discovery_jobs VALUES (1, ?::json, null, null)")) {
+            insert.setString(1, config);
+            insert.executeUpdate();
+        }
+    }
+
+    private static void execute(String sql) throws SQLException {
+        try (Connection connection = database.getConnection();
+                PreparedStatement statement = connection.prepareStatement(sql)) {
+            statement.execute();
+        }
+    }
+}

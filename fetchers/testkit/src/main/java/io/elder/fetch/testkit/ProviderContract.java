@@ -1,0 +1,315 @@
+package io.elder.fetch.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.ThrowableProxyUtil;
+import ch.qos.logback.core.read.ListAppender;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.elder.fetch.Out;
+import io.elder.fetch.Partition;
+import io.elder.fetch.Provider;
+import io.elder.fetch.Resource;
+import io.elder.fetch.Verdict;
+import io.elder.runtime.Settings;
+import io.elder.schemas.avro.PlanFailed;
+import io.elder.schemas.avro.PlannedTask;
+import io.elder.schemas.avro.ScopeFailed;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.SocketTimeoutException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What every provider must do. A test class extends it, stands up a server with more objects than fit on a page, and says
+ * what is in it.
+ */
+public abstract class ProviderContract<C extends AutoCloseable> {
+    private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+
+    protected abstract Provider<C> provider();
+
+    /** Settings that reach the server. */
+    protected abstract Settings settings();
+
+    /** How many objects of each kind there are: more than a page of at least one. */
+    protected abstract Map<String, Integer> expected();
+
+    /** Every secret among the settings. */
+    protected abstract Set<String> secrets();
+
+    /** The settings with a wrong password or token; the wrong one belongs to {@link #secrets} too. */
+    protected abstract Settings wrongCredentials();
+
+    /** The settings with a place that does not exist, e.g. a base DN or an account. */
+    protected abstract Settings wrongPlace();
+
+    /** Makes the server die after it has answered a part of the next read of this kind, until {@link #heal}. */
+    protected abstract void dieMidway(String kind) throws Exception;
+
+    protected void heal() throws Exception {}
+
+    /** A failure that this provider takes for "there is no such object"; empty if it has none. */
+    protected Optional<Exception> gone() {
+        return Optional.empty();
+    }
+
+    @BeforeEach
+    void listen() {
+        log.start();
+        root().addAppender(log);
+    }
+
+    @AfterEach
+    void stopListening() {
+        root().detachAppender(log);
+    }
+
+    @Test
+    void isFoundByTheServiceLoader() {
+        List<String> found = new ArrayList<>();
+        for (Provider<?> each : ServiceLoader.load(Provider.class)) {
+            found.add(each.getClass().getName());
+        }
+        assertThat(found).contains(provider().getClass().getName());
+    }
+
+    @Test
+    void kindsAreUniqueAndSnakeCaseAndParentsAreInTheTable() {
+        Set<String> kinds = new HashSet<>();
+        for (Resource<C> resource : provider().resources()) {
+            assertThat(resource.kind()).matches("[a-z][a-z0-9]*(_[a-z0-9]+)*");
+            assertThat(kinds.add(resource.kind()))
+                    .as("%s appears twice", resource.kind())
+                    .isTrue();
+            if (resource instanceof Resource.Child<C> child) {
+                assertThat(kinds)
+                        .as("the parent of %s stands above it", child.kind())
+                        .contains(child.parent().kind());
+            }
+        }
+    }
+
+    @Test
+    void readsEverythingOnEveryPageAndSealsEveryScope() throws InterruptedException {
+        RecordingPublisher published = run(provider(), settings()).everything();
+        assertThat(published.events(PlanFailed.class)).isEmpty();
+        assertThat(published.events(ScopeFailed.class)).isEmpty();
+        assertThat(counts(published)).isEqualTo(new TreeMap<>(expected()));
+        assertThat(published.seals().stream().map(seal -> seal.scope().kind()).collect(Collectors.toSet()))
+                .isEqualTo(provider().resources().stream().map(Resource::kind).collect(Collectors.toSet()));
+    }
+
+    @Test
+    void readingTwiceGivesTheSameKeys() throws InterruptedException {
+        assertThat(keys(run(provider(), settings()).everything()))
+                .isEqualTo(keys(run(provider(), settings()).everything()));
+    }
+
+    @Test
+    void saysWhoItIs() throws Exception {
+        try (C client = provider().connect(settings())) {
+            assertThat(provider().identity(client)).isNotBlank();
+            assertNoSecret(provider().identity(client));
+        }
+    }
+
+    @Test
+    void wrongCredentialsFailThePlanAndSealNothing() throws InterruptedException {
+        RecordingPublisher published = run(provider(), wrongCredentials()).everything();
+        assertThat(published.events(PlanFailed.class)).hasSize(1);
+        assertThat(published.events(PlanFailed.class).get(0).getReason())
+                .isIn("bad_credentials", "account_disabled", "account_locked", "password_expired", "forbidden");
+        assertThat(published.seals()).isEmpty();
+    }
+
+    @Test
+    void aPlaceThatDoesNotExistSealsNothing() throws InterruptedException {
+        RecordingPublisher published = run(provider(), wrongPlace()).everything();
+        assertThat(published.seals()).isEmpty();
+        assertThat(published.events(PlanFailed.class).size()
+                        + published.events(ScopeFailed.class).size())
+                .isPositive();
+    }
+
+    @Test
+    void aReadThatBreaksOffSealsNothingOfItsKind() throws Exception {
+        for (Resource<C> resource : provider().resources()) {
+            if (resource instanceof Resource.Root<C> && expected().getOrDefault(resource.kind(), 0) > 1) {
+                TestRun<C> run = run(provider(), settings());
+                List<PlannedTask> plan = run.plan();
+                dieMidway(resource.kind());
+                try {
+                    plan.stream()
+                            .filter(task -> task.getKind().equals(resource.kind()))
+                            .forEach(run::fetch);
+                } finally {
+                    heal();
+                }
+                assertThat(run.published().seals()).as(resource.kind()).isEmpty();
+                assertThat(run.published().events(ScopeFailed.class))
+                        .as(resource.kind())
+                        .isNotEmpty();
+            }
+        }
+    }
+
+    @Test
+    void everyFailureHasAVerdict() {
+        for (Throwable failure : List.of(
+                new IOException("broken"),
+                new SocketTimeoutException(),
+                new ConnectException("refused"),
+                new UncheckedIOException(new IOException()),
+                new RuntimeException(),
+                new IllegalStateException("?"),
+                new NullPointerException(),
+                new OutOfMemoryError(),
+                new Exception(new IOException("inner")))) {
+            assertThat(provider().classify(failure)).as(failure.toString()).isNotNull();
+        }
+    }
+
+    @Test
+    void aRootThatIsGoneStopsAndAChildThatIsGoneIsSkipped() throws InterruptedException {
+        assumeTrue(gone().isPresent(), "this provider never takes a failure for a missing object");
+        assertThat(provider().classify(gone().orElseThrow())).isInstanceOf(Verdict.Gone.class);
+
+        RecordingPublisher roots = run(failing(true), settings()).everything();
+        assertThat(roots.seals()).isEmpty();
+        assertThat(roots.events(ScopeFailed.class))
+                .extracting(ScopeFailed::getReason)
+                .contains("not_found");
+
+        boolean hasChildren = provider().resources().stream().anyMatch(Resource.Child.class::isInstance);
+        if (hasChildren) {
+            RecordingPublisher children = run(failing(false), settings()).everything();
+            assertThat(children.events(ScopeFailed.class)).isEmpty();
+        }
+    }
+
+    @Test
+    void secretsAreInNoRecordNoEventAndNoLog() throws InterruptedException {
+        List<RecordingPublisher> all = List.of(
+                run(provider(), settings()).everything(),
+                run(provider(), wrongCredentials()).everything(),
+                run(provider(), wrongPlace()).everything());
+        for (RecordingPublisher published : all) {
+            published.records().forEach(record -> assertNoSecret(record.payload()));
+            published.events().forEach(event -> assertNoSecret(event.toString()));
+        }
+        for (ILoggingEvent event : List.copyOf(log.list)) {
+            if (event.getLevel().isGreaterOrEqual(Level.INFO)
+                    || event.getLoggerName().startsWith("io.elder")) {
+                assertNoSecret(event.getFormattedMessage());
+                if (event.getThrowableProxy() != null) {
+                    assertNoSecret(ThrowableProxyUtil.asString(event.getThrowableProxy()));
+                }
+            }
+        }
+    }
+
+    private void assertNoSecret(String text) {
+        assertThat(secrets()).isNotEmpty();
+        secrets().forEach(secret -> assertThat(text.contains(secret))
+                .as("a secret is in: %s", text.replace(secret, "<here>"))
+                .isFalse());
+    }
+
+    private TestRun<C> run(Provider<C> provider, Settings settings) {
+        return new TestRun<>(provider, settings, secrets());
+    }
+
+    private static Map<String, Integer> counts(RecordingPublisher published) {
+        Map<String, Set<String>> keys = new TreeMap<>();
+        published.sealedRecords().forEach(record -> keys.computeIfAbsent(
+                        record.key().kind(), kind -> new HashSet<>())
+                .add(record.key().toString()));
+        Map<String, Integer> counts = new TreeMap<>();
+        keys.forEach((kind, each) -> counts.put(kind, each.size()));
+        return counts;
+    }
+
+    private static Set<String> keys(RecordingPublisher published) {
+        return published.sealedRecords().stream()
+                .map(record -> record.key().toString())
+                .collect(Collectors.toSet());
+    }
+
+    private static Logger root() {
+        return (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    }
+
+    /** The provider, whose root rows, or else whose first child of every row, do not exist. */
+    private Provider<C> failing(boolean isRoot) {
+        Provider<C> real = provider();
+        List<Resource<C>> rows = new ArrayList<>();
+        for (Resource<C> row : real.resources()) {
+            AtomicInteger calls = new AtomicInteger();
+            switch (row) {
+                case Resource.Root<C> root ->
+                    rows.add(Resource.root(root.kind(), root.id(), (client, where, out) -> {
+                        if (isRoot) {
+                            throw gone().orElseThrow();
+                        }
+                        root.fetch().fetch(client, where, out);
+                    }));
+                case Resource.Child<C> child ->
+                    rows.add(Resource.child(child.parent(), child.kind(), child.id(), (client, where, parent, out) -> {
+                        if (calls.getAndIncrement() == 0) {
+                            throw gone().orElseThrow();
+                        }
+                        fetch(child, client, where, parent, out);
+                    }));
+            }
+        }
+        return new Provider<>() {
+            @Override
+            public String name() {
+                return real.name();
+            }
+
+            @Override
+            public C connect(Settings settings) throws Exception {
+                return real.connect(settings);
+            }
+
+            @Override
+            public List<Partition> partitions(C client) throws Exception {
+                return real.partitions(client);
+            }
+
+            @Override
+            public List<Resource<C>> resources() {
+                return rows;
+            }
+
+            @Override
+            public Verdict classify(Throwable failure) {
+                return real.classify(failure);
+            }
+        };
+    }
+
+    private static <C> void fetch(Resource.Child<C> child, C client, Partition where, JsonNode parent, Out out)
+            throws Exception {
+        child.fetch().fetch(client, where, parent, out);
+    }
+}

@@ -1,0 +1,77 @@
+package io.elder.fetch.testkit;
+
+import io.elder.fetch.Jobs;
+import io.elder.fetch.Provider;
+import io.elder.fetch.Redactor;
+import io.elder.fetch.Retries;
+import io.elder.fetch.TaskRunner;
+import io.elder.runtime.Settings;
+import io.elder.schemas.avro.FetchTask;
+import io.elder.schemas.avro.PlanTask;
+import io.elder.schemas.avro.PlannedTask;
+import io.elder.schemas.avro.RunPlanned;
+import io.elder.schemas.avro.Task;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+
+/** A whole run of a provider in memory: the plan, then every task of it, one after the other. */
+public final class TestRun<C extends AutoCloseable> {
+    private final RecordingPublisher published = new RecordingPublisher();
+    private final List<Duration> pauses = new ArrayList<>();
+    private final String provider;
+    private final TaskRunner<C> runner;
+    private final Instant startedAt = Instant.ofEpochMilli(System.currentTimeMillis());
+
+    /** @param secrets what must be masked in messages */
+    public TestRun(Provider<C> provider, Settings settings, Collection<String> secrets) {
+        this(provider, task -> new Jobs.Configured(settings, Redactor.of(secrets)), 1);
+    }
+
+    public TestRun(Provider<C> provider, Jobs jobs, int retries) {
+        this.provider = provider.name();
+        this.runner = new TaskRunner<>(
+                provider,
+                jobs,
+                published,
+                new Retries(retries, Clock.systemUTC(), pauses::add, () -> 1.0),
+                (scope, isSealed, count, millis) -> {});
+    }
+
+    /** Plans, and carries the plan out. */
+    public RecordingPublisher everything() throws InterruptedException {
+        plan().forEach(this::fetch);
+        return published;
+    }
+
+    public List<PlannedTask> plan() throws InterruptedException {
+        run(new PlanTask());
+        return published.events(RunPlanned.class).stream()
+                .flatMap(plan -> plan.getTasks().stream())
+                .toList();
+    }
+
+    public void fetch(PlannedTask task) {
+        try {
+            run(new FetchTask(task.getAccount(), task.getRegion(), task.getKind(), task.getScopes()));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public RecordingPublisher published() {
+        return published;
+    }
+
+    /** How long the runner would have waited before it tried again. */
+    public List<Duration> pauses() {
+        return List.copyOf(pauses);
+    }
+
+    private void run(Object body) throws InterruptedException {
+        runner.run(new Task("1.test", null, provider, startedAt, startedAt.plusSeconds(600), body), () -> false);
+    }
+}

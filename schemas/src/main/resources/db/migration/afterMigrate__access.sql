@@ -1,0 +1,2 @@
+SELECT pipeline.publish_changes();
+SELECT pipeline.grant_access();

@@ -1,0 +1,140 @@
+package io.elder.schemas.serde;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.elder.schemas.avro.RawRecord;
+import io.elder.schemas.avro.RawResource;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.apache.kafka.common.errors.SerializationException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class AvroSerdeTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final List<String> schemas = new ArrayList<>();
+    private final List<String> requests = new ArrayList<>();
+    private HttpServer server;
+
+    @AfterEach
+    void stop() {
+        if (server != null) {
+            server.stop(0);
+        }
+    }
+
+    @Test
+    void whatIsWrittenIsReadFromManyThreadsAtOnce() throws Exception {
+        Map<String, Object> settings = Map.of("schema.registry.url", "inprocess://threads");
+        try (AvroSerializer<RawRecord> serializer = new AvroSerializer<>();
+                AvroDeserializer<RawRecord> deserializer = new AvroDeserializer<>();
+                ExecutorService threads = Executors.newFixedThreadPool(8)) {
+            serializer.configure(settings, false);
+            deserializer.configure(settings, false);
+            List<Callable<RawRecord>> work = new ArrayList<>();
+            for (int i = 0; i < 2_000; i++) {
+                RawRecord record = record("x".repeat(i));
+                work.add(() -> deserializer.deserialize("t", serializer.serialize("t", record)));
+            }
+            int length = 0;
+            for (Future<RawRecord> read : threads.invokeAll(work)) {
+                assertThat(read.get()).isEqualTo(record("x".repeat(length++)));
+            }
+        }
+    }
+
+    @Test
+    void aRestRegistryIsAskedOnceAndMayThenGoAway() throws Exception {
+        Map<String, Object> settings = Map.of(
+                "schema.registry.url", startRegistry() + ",http://127.0.0.1:1",
+                "basic.auth.credentials.source", "USER_INFO",
+                "basic.auth.user.info", "reader:hidden");
+        try (AvroSerializer<RawRecord> serializer = new AvroSerializer<>();
+                AvroDeserializer<RawRecord> deserializer = new AvroDeserializer<>()) {
+            serializer.configure(settings, false);
+            deserializer.configure(settings, false);
+            byte[] bytes = serializer.serialize("elder.raw.ldap", record("{}"));
+            assertThat(bytes[0]).isZero();
+            assertThat(deserializer.deserialize("elder.raw.ldap", bytes)).isEqualTo(record("{}"));
+            server.stop(0);
+            assertThat(deserializer.deserialize(
+                            "elder.raw.ldap", serializer.serialize("elder.raw.ldap", record("{\"a\":1}"))))
+                    .isEqualTo(record("{\"a\":1}"));
+            assertThat(requests)
+                    .containsExactly(
+                            "POST /subjects/elder.raw.ldap-value/versions Basic cmVhZGVyOmhpZGRlbg==",
+                            "GET /schemas/ids/1 Basic cmVhZGVyOmhpZGRlbg==");
+            assertThatThrownBy(() -> serializer.serialize("another", record("{}")))
+                    .isInstanceOf(SchemaRegistryException.class)
+                    .hasMessageContaining("register io.elder.schemas.avro.RawRecord under another-value")
+                    .hasMessageNotContaining("hidden");
+        }
+    }
+
+    @Test
+    void bytesThatAreNotOursAreRefusedWithWhatWasExpected() {
+        try (AvroDeserializer<RawRecord> deserializer = new AvroDeserializer<>()) {
+            deserializer.configure(Map.of("schema.registry.url", "inprocess://refuse"), false);
+            assertThatThrownBy(() -> deserializer.deserialize("t", "{\"json\":1}".getBytes(StandardCharsets.UTF_8)))
+                    .isInstanceOf(SerializationException.class)
+                    .hasMessageContaining("expected: Avro in Confluent's wire format");
+            assertThatThrownBy(() -> deserializer.deserialize("t", new byte[] {0, 0, 0, 0, 9, 1, 2}))
+                    .isInstanceOf(SerializationException.class)
+                    .hasMessageContaining("schema id 9");
+        }
+    }
+
+    private String startRegistry() throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", this::answer);
+        server.start();
+        return "http://127.0.0.1:" + server.getAddress().getPort();
+    }
+
+    private void answer(HttpExchange exchange) throws IOException {
+        requests.add(exchange.getRequestMethod() + " " + exchange.getRequestURI() + " "
+                + exchange.getRequestHeaders().getFirst("Authorization"));
+        String answer;
+        if (exchange.getRequestMethod().equals("POST")) {
+            JsonNode body = JSON.readTree(exchange.getRequestBody());
+            schemas.add(body.get("schema").asText());
+            answer = "{\"id\":" + schemas.size() + "}";
+        } else {
+            int id = Integer.parseInt(exchange.getRequestURI().getPath().replaceAll(".*/", ""));
+            answer = JSON.createObjectNode().put("schema", schemas.get(id - 1)).toString();
+        }
+        byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
+        exchange.sendResponseHeaders(200, bytes.length);
+        exchange.getResponseBody().write(bytes);
+        exchange.close();
+    }
+
+    private static RawRecord record(String payload) {
+        return RawRecord.newBuilder()
+                .setScope("ldap/host/-/ldap_user")
+                .setProvider("ldap")
+                .setKind("ldap_user")
+                .setRunId("1.a")
+                .setAttempt("b")
+                .setObservedAt(Instant.ofEpochMilli(1_700_000_000_000L))
+                .setDeadline(Instant.ofEpochMilli(1_700_000_100_000L))
+                .setBody(new RawResource("ldap/host/ldap_user/1", payload))
+                .build();
+    }
+}

@@ -1,0 +1,11 @@
+INSERT INTO tenants (id, name, slug) VALUES (1, 'System', 'system');
+INSERT INTO portal_users (id, tenant_id, email, password) VALUES (1, 1, 'admin@example.com', 'canary-portal');
+INSERT INTO identities (id, tenant_id, username, provider, type) VALUES (1, 1, 'alice', 'local', 'human');
+INSERT INTO identity_groups (id, name) VALUES (1, 'staff');
+INSERT INTO identity_group_memberships (id, identity_id, group_id) VALUES (1, 1, 1);
+INSERT INTO organizations (id, tenant_id, name) VALUES (1, 1, 'Head office');
+INSERT INTO entities (id, organization_id, name, type) VALUES (1, 1, 'printer', 'compute');
+INSERT INTO builtin_secrets (id, organization_id, name, type, value) VALUES (1, 1, 'aws', 'api_key', 'canary-secret-1'), (2, 1, 'other', 'api_key', 'canary-secret-2');
+INSERT INTO discovery_jobs (id, name, type, config) VALUES (1, 'nightly', 'aws', '{"secret": "canary-config"}');
+INSERT INTO discovery_history (id, discovery_job_id, status) VALUES (1, 1, 'completed');
+SELECT setval(pg_get_serial_sequence(t, 'id'), 100) FROM unnest('{tenants, organizations, identities, identity_groups, identity_group_memberships, entities, builtin_secrets, discovery_jobs, discovery_history}'::text[]) t;

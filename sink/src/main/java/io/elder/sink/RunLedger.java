@@ -1,0 +1,377 @@
+package io.elder.sink;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.schemas.RunId;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.PlanFailed;
+import io.elder.schemas.avro.RunEvent;
+import io.elder.schemas.avro.RunFinished;
+import io.elder.schemas.avro.RunStarted;
+import io.elder.schemas.avro.ScopeMark;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Keeps the book of runs: {@code pipeline.runs} for all, a history row and the job's own columns for runs of a job. A run is
+ * closed when it is over and everything that it sealed is visible in the tables.
+ */
+final class RunLedger {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int ERROR_LENGTH = 4000;
+
+    private final ElderShape shape;
+
+    RunLedger(ElderShape shape) {
+        this.shape = shape;
+    }
+
+    void event(Connection connection, RunEvent event) throws SQLException {
+        if (event.getBody() instanceof RunStarted started) {
+            start(connection, event, started);
+        } else if (event.getBody() instanceof RunFinished finished) {
+            finish(connection, event, finished);
+        } else if (event.getBody() instanceof PlanFailed failed) {
+            try (PreparedStatement update = connection.prepareStatement(
+                    "UPDATE pipeline.runs SET error = coalesce(error, ?) WHERE run_id = ?")) {
+                update.setString(1, clean(failed.getReason() + ": " + failed.getMessage()));
+                update.setString(2, event.getRunId());
+                update.executeUpdate();
+            }
+        }
+    }
+
+    /**
+     * Notes a mark. Every raw partition's mark comes once in every inventory partition.
+     *
+     * @param partition the inventory partition that it was read from; the first one's marks carry the counts
+     */
+    void mark(Connection connection, InventoryRecord record, ScopeMark mark, int partition, int inventoryPartitions)
+            throws SQLException {
+        String sql = "INSERT INTO pipeline.scope_progress AS p"
+                + " (run_id, scope, marks, expected, outcome, reason, seen, deleted, held) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)"
+                + " ON CONFLICT (run_id, scope) DO UPDATE SET marks = p.marks + 1, expected = excluded.expected,"
+                + " outcome = CASE WHEN 'failed' IN (p.outcome, excluded.outcome) THEN 'failed'"
+                + " WHEN 'held' IN (p.outcome, excluded.outcome) THEN 'held' ELSE excluded.outcome END,"
+                + " reason = coalesce(p.reason, excluded.reason), seen = p.seen + excluded.seen,"
+                + " deleted = p.deleted + excluded.deleted, held = p.held + excluded.held";
+        boolean counts = partition == 0;
+        try (PreparedStatement upsert = connection.prepareStatement(sql)) {
+            upsert.setString(1, record.getRunId());
+            upsert.setString(2, record.getScope());
+            upsert.setInt(3, mark.getRawPartitions() * inventoryPartitions);
+            upsert.setString(4, mark.getOutcome());
+            upsert.setString(5, clean(mark.getReason()));
+            upsert.setLong(6, counts ? mark.getSeen() : 0);
+            upsert.setLong(7, counts ? mark.getDeleted() : 0);
+            upsert.setLong(8, counts ? mark.getHeld() : 0);
+            upsert.executeUpdate();
+        }
+    }
+
+    /** Runs among these that are over and wholly visible, and not yet closed. */
+    List<String> closable(Connection connection, Set<String> runs) throws SQLException {
+        List<String> closable = new ArrayList<>();
+        if (runs.isEmpty()) {
+            return closable;
+        }
+        // The lock makes the later of two sinks that note the last marks see those of the earlier.
+        String sql =
+                "SELECT run_id, NOT EXISTS (SELECT FROM unnest(r.sealed) AS s(scope) LEFT JOIN pipeline.scope_progress p"
+                        + " ON p.run_id = r.run_id AND p.scope = s.scope WHERE p.marks IS NULL OR p.marks < p.expected)"
+                        + " FROM pipeline.runs r WHERE run_id = ANY (?) AND finished_at IS NOT NULL AND visible_at IS NULL"
+                        + " ORDER BY run_id";
+        try (PreparedStatement lock = connection.prepareStatement(
+                "SELECT run_id FROM pipeline.runs WHERE run_id = ANY (?) ORDER BY run_id FOR UPDATE")) {
+            lock.setArray(1, TableLayout.texts(connection, runs.toArray(String[]::new)));
+            lock.executeQuery().close();
+        }
+        try (PreparedStatement query = connection.prepareStatement(sql)) {
+            query.setArray(1, TableLayout.texts(connection, runs.toArray(String[]::new)));
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    if (row.getBoolean(2)) {
+                        closable.add(row.getString(1));
+                    }
+                }
+            }
+        }
+        return closable;
+    }
+
+    /** Makes sure that a run has its row, so that {@link #closable} has something to lock. */
+    void ensure(Connection connection, Set<String> runs) throws SQLException {
+        if (runs.isEmpty()) {
+            return;
+        }
+        try (PreparedStatement insert = connection.prepareStatement(
+                "INSERT INTO pipeline.runs (run_id) SELECT unnest(?) ON CONFLICT DO NOTHING")) {
+            insert.setArray(1, TableLayout.texts(connection, new TreeSet<>(runs).toArray(String[]::new)));
+            insert.executeUpdate();
+        }
+    }
+
+    /** Writes the true result of a run: the history row, and the job's status and times. */
+    void close(Connection connection, String run) throws SQLException {
+        List<String> notes = new ArrayList<>();
+        long held = 0;
+        int failedSeals = 0;
+        int seals = 0;
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT p.scope, p.outcome, p.reason, p.held FROM pipeline.scope_progress p JOIN pipeline.runs r"
+                        + " ON r.run_id = p.run_id AND p.scope = ANY (r.sealed) WHERE p.run_id = ? ORDER BY p.scope")) {
+            query.setString(1, run);
+            try (ResultSet scope = query.executeQuery()) {
+                while (scope.next()) {
+                    seals++;
+                    held += scope.getLong(4);
+                    if (!"sealed".equals(scope.getString(2))) {
+                        failedSeals += "failed".equals(scope.getString(2)) ? 1 : 0;
+                        notes.add(scope.getString(1) + ": " + scope.getString(2)
+                                + (scope.getString(3) == null ? "" : ": " + scope.getString(3)));
+                    }
+                }
+            }
+        }
+        String sql = "SELECT job_id, started_at, status, error, next_run_at, next_run_at_seen, discovered, history_id,"
+                + " created, updated, deleted, problem, finished_at, array_length(failed, 1) FROM pipeline.runs"
+                + " WHERE run_id = ?";
+        try (PreparedStatement query = connection.prepareStatement(sql)) {
+            query.setString(1, run);
+            try (ResultSet row = query.executeQuery()) {
+                if (!row.next()) {
+                    return;
+                }
+                String status = row.getString(3);
+                String problem = row.getString(12);
+                if (problem != null) {
+                    notes.addFirst(problem);
+                    status = "failed";
+                } else if (!notes.isEmpty() && "completed".equals(status)) {
+                    status = failedSeals == seals ? "failed" : "partial";
+                }
+                if (row.getString(4) != null) {
+                    notes.addFirst(row.getString(4));
+                }
+                String error = notes.isEmpty() ? null : clean(String.join("; ", notes));
+                Closing closing = new Closing(
+                        run,
+                        row.getObject(1, Integer.class),
+                        row.getObject(2, OffsetDateTime.class),
+                        status,
+                        error,
+                        row.getObject(5, OffsetDateTime.class),
+                        row.getObject(6, OffsetDateTime.class),
+                        row.getLong(7),
+                        row.getObject(8, Integer.class),
+                        row.getLong(9),
+                        row.getLong(10),
+                        row.getLong(11),
+                        held,
+                        row.getObject(13, OffsetDateTime.class));
+                write(connection, closing);
+            }
+        }
+    }
+
+    private record Closing(
+            String run,
+            Integer job,
+            OffsetDateTime startedAt,
+            String status,
+            String error,
+            OffsetDateTime nextRunAt,
+            OffsetDateTime nextRunAtSeen,
+            long discovered,
+            Integer history,
+            long created,
+            long updated,
+            long deleted,
+            long held,
+            OffsetDateTime finishedAt) {}
+
+    private void write(Connection connection, Closing closing) throws SQLException {
+        try (PreparedStatement update = connection.prepareStatement(
+                "UPDATE pipeline.runs SET visible_at = now(), status = ?, error = ? WHERE run_id = ?")) {
+            update.setString(1, closing.status());
+            update.setString(2, closing.error());
+            update.setString(3, closing.run());
+            update.executeUpdate();
+        }
+        if (closing.job() == null) {
+            return;
+        }
+        String counts = shape.historyCounts();
+        if (closing.history() != null) {
+            try (PreparedStatement update =
+                    connection.prepareStatement("UPDATE discovery_history SET completed_at = now(),"
+                            + " status = ?, error_message = ?, " + counts + "_discovered = ?, " + counts
+                            + "_created = ?, "
+                            + counts + "_updated = ?, " + shape.historyPayloadColumn() + " = ?::json"
+                            + (shape == ElderShape.C ? ", resources_deleted = ?" : "") + " WHERE id = ?")) {
+                update.setString(1, closing.status());
+                update.setString(2, closing.error());
+                update.setInt(3, whole(closing.discovered()));
+                update.setInt(4, whole(closing.created()));
+                update.setInt(5, whole(closing.updated()));
+                update.setString(6, payload(closing));
+                if (shape == ElderShape.C) {
+                    update.setInt(7, whole(closing.deleted()));
+                }
+                update.setInt(shape == ElderShape.C ? 8 : 7, closing.history());
+                update.executeUpdate();
+            }
+        }
+        // A job that was queued again meanwhile keeps its new time, and its new run its status.
+        String sql = "UPDATE discovery_jobs j SET last_error = ?,"
+                + " last_run_at = greatest(j.last_run_at, ?::timestamptz),"
+                + " next_run_at = CASE WHEN later.found OR NOT (j.next_run_at IS NULL OR j.next_run_at <= ?::timestamptz"
+                + " OR j.next_run_at IS NOT DISTINCT FROM ?::timestamptz) THEN j.next_run_at ELSE ?::timestamptz END,"
+                + " status = CASE WHEN later.found OR j.status = 'pending' THEN j.status ELSE ? END,"
+                + " updated_at = now()"
+                + " FROM (SELECT EXISTS (SELECT FROM pipeline.runs r WHERE r.job_id = ? AND r.started_at > ?::timestamptz)"
+                + " AS found) later WHERE j.id = ?";
+        try (PreparedStatement update = connection.prepareStatement(sql)) {
+            update.setString(1, closing.error());
+            update.setObject(2, closing.startedAt());
+            update.setObject(3, closing.startedAt());
+            update.setObject(4, closing.nextRunAtSeen());
+            update.setObject(5, closing.nextRunAt());
+            update.setString(6, closing.status());
+            update.setInt(7, closing.job());
+            update.setObject(8, closing.startedAt());
+            update.setInt(9, closing.job());
+            update.executeUpdate();
+        }
+    }
+
+    private static String payload(Closing closing) {
+        ObjectNode payload = JSON.createObjectNode();
+        payload.put("run_id", closing.run());
+        payload.put("deleted", closing.deleted());
+        payload.put("held", closing.held());
+        return payload.toString();
+    }
+
+    private void start(Connection connection, RunEvent event, RunStarted started) throws SQLException {
+        Integer job = jobOf(event.getRunId(), started.getJobId());
+        Instant startedAt = event.getAt();
+        // What was queued after the run began is not what the run is for: it must survive the run's end.
+        String sql = "INSERT INTO pipeline.runs AS r (run_id, job_id, provider, started_at, deadline, trigger, status,"
+                + " next_run_at_seen) VALUES (?, ?, ?, ?, ?, ?, 'running', (SELECT j.next_run_at FROM discovery_jobs j"
+                + " WHERE j.id = ? AND NOT (j.next_run_at > ?::timestamptz AND j.next_run_at <= now())))"
+                + " ON CONFLICT (run_id) DO UPDATE SET job_id = excluded.job_id, provider = excluded.provider,"
+                + " started_at = excluded.started_at, deadline = excluded.deadline, trigger = excluded.trigger,"
+                + " status = coalesce(r.status, excluded.status), next_run_at_seen = excluded.next_run_at_seen"
+                + " RETURNING history_id, finished_at IS NULL";
+        boolean opens;
+        try (PreparedStatement upsert = connection.prepareStatement(sql)) {
+            upsert.setString(1, event.getRunId());
+            upsert.setObject(2, job);
+            upsert.setString(3, event.getProvider());
+            upsert.setObject(4, at(startedAt));
+            upsert.setObject(5, at(started.getDeadline()));
+            upsert.setString(6, started.getTrigger());
+            upsert.setObject(7, job);
+            upsert.setObject(8, at(startedAt));
+            try (ResultSet row = upsert.executeQuery()) {
+                row.next();
+                opens = row.getObject(1) == null && row.getBoolean(2);
+            }
+        }
+        if (job != null && opens) {
+            openHistory(connection, event.getRunId(), job, startedAt);
+            try (PreparedStatement update = connection.prepareStatement(
+                    "UPDATE discovery_jobs SET status = 'running', updated_at = now() WHERE id = ?")) {
+                update.setInt(1, job);
+                update.executeUpdate();
+            }
+        }
+    }
+
+    private void openHistory(Connection connection, String run, int job, Instant startedAt) throws SQLException {
+        String counts = shape.historyCounts();
+        String sql = "WITH opened AS (INSERT INTO discovery_history (" + shape.historyJobColumn()
+                + ", started_at, status, " + counts + "_discovered, " + counts + "_created, " + counts
+                + "_updated) SELECT id, ?::timestamptz, 'running', 0, 0, 0 FROM discovery_jobs WHERE id = ? RETURNING id)"
+                + " UPDATE pipeline.runs SET history_id = opened.id FROM opened WHERE run_id = ?";
+        try (PreparedStatement insert = connection.prepareStatement(sql)) {
+            insert.setObject(1, at(startedAt));
+            insert.setInt(2, job);
+            insert.setString(3, run);
+            insert.executeUpdate();
+        }
+    }
+
+    private void finish(Connection connection, RunEvent event, RunFinished finished) throws SQLException {
+        Integer job = jobOf(event.getRunId(), finished.getJobId());
+        String sql = "INSERT INTO pipeline.runs AS r (run_id, job_id, provider, started_at, status, error, next_run_at,"
+                + " sealed, failed, discovered, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                + " ON CONFLICT (run_id) DO UPDATE SET job_id = excluded.job_id, provider = excluded.provider,"
+                + " started_at = coalesce(r.started_at, excluded.started_at), status = excluded.status,"
+                + " error = coalesce(excluded.error, r.error), next_run_at = excluded.next_run_at,"
+                + " sealed = excluded.sealed, failed = excluded.failed, discovered = excluded.discovered,"
+                + " finished_at = excluded.finished_at RETURNING history_id";
+        boolean hasHistory;
+        try (PreparedStatement upsert = connection.prepareStatement(sql)) {
+            upsert.setString(1, event.getRunId());
+            upsert.setObject(2, job);
+            upsert.setString(3, event.getProvider());
+            upsert.setObject(4, at(finished.getStartedAt()));
+            upsert.setString(5, finished.getStatus());
+            upsert.setString(6, clean(finished.getError()));
+            upsert.setObject(
+                    7,
+                    Optional.ofNullable(finished.getNextRunAt())
+                            .map(RunLedger::at)
+                            .orElse(null));
+            upsert.setArray(
+                    8, TableLayout.texts(connection, finished.getSealed().toArray(String[]::new)));
+            upsert.setArray(
+                    9, TableLayout.texts(connection, finished.getFailed().toArray(String[]::new)));
+            upsert.setLong(10, finished.getDiscovered());
+            upsert.setObject(11, at(event.getAt()));
+            try (ResultSet row = upsert.executeQuery()) {
+                row.next();
+                hasHistory = row.getObject(1) != null;
+            }
+        }
+        if (job != null && !hasHistory) {
+            openHistory(connection, event.getRunId(), job, finished.getStartedAt());
+        }
+    }
+
+    private static Integer jobOf(String run, Integer job) {
+        if (job != null) {
+            return job;
+        }
+        try {
+            return RunId.parse(run).jobId().stream().boxed().findFirst().orElse(null);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+
+    private static OffsetDateTime at(Instant instant) {
+        return instant.atOffset(ZoneOffset.UTC);
+    }
+
+    private static int whole(long count) {
+        return (int) Math.min(count, Integer.MAX_VALUE);
+    }
+
+    /** PostgreSQL has no NUL in text; a provider's message may. */
+    private static String clean(String text) {
+        return text == null ? null : TableLayout.cut(text.replace("\u0000", ""), ERROR_LENGTH);
+    }
+}
