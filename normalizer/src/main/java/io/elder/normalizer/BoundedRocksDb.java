@@ -1,0 +1,30 @@
+package io.elder.normalizer;
+
+import java.util.Map;
+import org.apache.kafka.streams.state.RocksDBConfigSetter;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.Cache;
+import org.rocksdb.LRUCache;
+import org.rocksdb.Options;
+import org.rocksdb.WriteBufferManager;
+
+/** All stores of the process share 64 MiB, as in https://kafka.apache.org/43/streams/developer-guide/memory-mgmt/. */
+public final class BoundedRocksDb implements RocksDBConfigSetter {
+    private static final Cache CACHE = new LRUCache(64L << 20);
+    private static final WriteBufferManager WRITE_BUFFERS = new WriteBufferManager(32L << 20, CACHE);
+
+    @Override
+    public void setConfig(String storeName, Options options, Map<String, Object> configs) {
+        BlockBasedTableConfig table = (BlockBasedTableConfig) options.tableFormatConfig();
+        table.setBlockCache(CACHE);
+        table.setCacheIndexAndFilterBlocks(true);
+        options.setWriteBufferManager(WRITE_BUFFERS);
+        options.setWriteBufferSize(4L << 20);
+        options.setMaxWriteBufferNumber(2);
+        options.setTableFormatConfig(table);
+    }
+
+    /** The cache and the buffers belong to the process, not to the store. */
+    @Override
+    public void close(String storeName, Options options) {}
+}

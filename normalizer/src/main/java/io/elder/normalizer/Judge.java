@@ -1,0 +1,260 @@
+package io.elder.normalizer;
+
+import io.elder.normalizer.state.OpenPlan;
+import io.elder.normalizer.state.PartitionReport;
+import io.elder.normalizer.state.PendingSeal;
+import io.elder.normalizer.state.ScopeState;
+import io.elder.schemas.avro.HeldCommand;
+import io.elder.schemas.avro.HeldPlan;
+import io.elder.schemas.avro.HeldSummary;
+import io.elder.schemas.avro.ScopeEvent;
+import io.elder.schemas.avro.SealReport;
+import io.elder.schemas.avro.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueStore;
+
+/** Decides on the deletions of a scope, once every raw partition has reported, and keeps the plans that await a person. */
+final class Judge implements Processor<byte[], byte[], Object, Object> {
+    static final String SCOPES = "scope-states";
+    static final String PLANS = "open-plans";
+    static final String SUPERSEDED = "superseded by newer run";
+    private static final Duration EXPIRY_CHECK = Duration.ofMinutes(1);
+
+    /** Reports that never became whole: the fetcher died between two seals, and another attempt took over. */
+    private static final Duration FORGET_PENDING = Duration.ofDays(1);
+
+    private final NormalizerSettings settings;
+    private final Deserializer<ScopeEvent> events;
+    private final Tally tally;
+    private ProcessorContext<Object, Object> context;
+    private KeyValueStore<String, ScopeState> scopes;
+    private KeyValueStore<String, OpenPlan> plans;
+    private Letters letters;
+
+    Judge(NormalizerSettings settings, Deserializer<ScopeEvent> events, Tally tally) {
+        this.settings = settings;
+        this.events = events;
+        this.tally = tally;
+    }
+
+    @Override
+    public void init(ProcessorContext<Object, Object> started) {
+        context = started;
+        scopes = started.getStateStore(SCOPES);
+        plans = started.getStateStore(PLANS);
+        letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
+        started.schedule(EXPIRY_CHECK, PunctuationType.WALL_CLOCK_TIME, this::expire);
+    }
+
+    @Override
+    public void process(Record<byte[], byte[]> in) {
+        if (in.value() == null) {
+            return;
+        }
+        ScopeEvent event;
+        try {
+            event = events.deserialize("", in.value());
+        } catch (SerializationException e) {
+            letters.send(in, e, e.getMessage());
+            return;
+        }
+        if (event.getBody() instanceof HeldCommand command) {
+            command(in, event.getScope(), command);
+        } else {
+            report(event.getScope(), (SealReport) event.getBody(), in.timestamp());
+        }
+    }
+
+    private void report(String scope, SealReport report, long now) {
+        ScopeState state = scopes.get(scope);
+        if (state == null) {
+            state = new ScopeState(Long.MIN_VALUE, "", List.of());
+        }
+        if (state.getDecidedRun().equals(report.getRunId())) {
+            return; // another attempt of a run that is settled, or the same report again
+        }
+        List<PendingSeal> others = new ArrayList<>();
+        List<PartitionReport> reports = new ArrayList<>();
+        long since = now;
+        for (PendingSeal pending : state.getPending()) {
+            if (pending.getRunId().equals(report.getRunId())
+                    && pending.getAttempt().equals(report.getAttempt())) {
+                since = pending.getSince();
+                reports.addAll(pending.getReports());
+            } else if (pending.getSince() > now - FORGET_PENDING.toMillis()) {
+                others.add(pending);
+            }
+        }
+        if (reports.stream().noneMatch(one -> one.getRawPartition() == report.getRawPartition())) {
+            reports.add(new PartitionReport(
+                    report.getRawPartition(),
+                    report.getExpected(),
+                    report.getArrived(),
+                    report.getLive(),
+                    report.getVanished()));
+        }
+        if (reports.size() < report.getRawPartitions()) {
+            others.add(new PendingSeal(report.getRunId(), report.getAttempt(), since, reports));
+            scopes.put(scope, new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
+            return;
+        }
+        boolean settled = decide(scope, state, report, reports, now);
+        long at = report.getObservedAt().toEpochMilli();
+        scopes.put(
+                scope,
+                settled
+                        ? new ScopeState(at, report.getRunId(), others)
+                        : new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
+    }
+
+    /** True if the seal stands, whether its deletions are carried out or held. */
+    private boolean decide(String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
+        if (report.getObservedAt().toEpochMilli() < state.getDecidedAt()) {
+            fail(scope, report, SUPERSEDED, now);
+            return false;
+        }
+        Optional<PartitionReport> wrong = reports.stream()
+                .filter(one -> one.getArrived() != one.getExpected())
+                .findFirst();
+        if (wrong.isPresent()) {
+            fail(
+                    scope,
+                    report,
+                    "raw partition " + wrong.get().getRawPartition() + ": "
+                            + wrong.get().getArrived() + " records arrived (expected: "
+                            + wrong.get().getExpected() + ")",
+                    now);
+            return false;
+        }
+        long live = reports.stream().mapToLong(PartitionReport::getLive).sum();
+        long vanished = reports.stream().mapToLong(PartitionReport::getVanished).sum();
+        long budget = settings.budget(live);
+        OpenPlan earlier = plans.get(scope);
+        if (earlier != null) {
+            plans.delete(scope);
+            summary(scope, earlier, "superseded", null, now);
+        }
+        if (vanished <= budget) {
+            tally.scope(report.getProvider(), "sealed");
+            verdict(scope, report, "delete", null, null, now);
+            return true;
+        }
+        String planId = UUID.nameUUIDFromBytes(
+                        (scope + " " + report.getRunId() + " " + report.getAttempt()).getBytes(StandardCharsets.UTF_8))
+                .toString();
+        OpenPlan plan = new OpenPlan(
+                planId,
+                report.getRunId(),
+                report.getAttempt(),
+                report.getProvider(),
+                report.getKind(),
+                report.getObservedAt().toEpochMilli(),
+                now,
+                now + settings.heldExpiry().toMillis(),
+                live,
+                vanished,
+                budget,
+                report.getRawPartitions());
+        plans.put(scope, plan);
+        tally.scope(report.getProvider(), "held");
+        summary(scope, plan, "held", null, now);
+        verdict(
+                scope,
+                report,
+                "hold",
+                planId,
+                vanished + " of " + live + " resources vanished (expected: at most " + budget + ")",
+                now);
+        return true;
+    }
+
+    private void fail(String scope, SealReport report, String reason, long now) {
+        tally.scope(report.getProvider(), "failed");
+        verdict(scope, report, "fail", null, reason, now);
+    }
+
+    private void command(Record<byte[], byte[]> in, String scope, HeldCommand command) {
+        OpenPlan plan = plans.get(scope);
+        boolean release = command.getAction().equals("release");
+        if (plan == null || !plan.getPlanId().equals(command.getPlanId())) {
+            String problem = "plan of " + scope + ": " + command.getPlanId() + " (expected: "
+                    + (plan == null ? "none is held" : plan.getPlanId()) + ")";
+            letters.send(in, new IllegalArgumentException(problem), problem);
+        } else if (!release && !command.getAction().equals("reject")) {
+            String problem = "action: " + command.getAction() + " (expected: release or reject)";
+            letters.send(in, new IllegalArgumentException(problem), problem);
+        } else if (plan.getExpiresAt() <= in.timestamp()) {
+            close(scope, plan, "expire", "expired", null, in.timestamp());
+        } else {
+            close(scope, plan, command.getAction(), release ? "released" : "rejected", command.getBy(), in.timestamp());
+        }
+    }
+
+    private void expire(long now) {
+        for (KeyValue<String, OpenPlan> plan : Stores.entries(plans, "")) {
+            if (plan.value.getExpiresAt() <= now) {
+                close(plan.key, plan.value, "expire", "expired", null, now);
+            }
+        }
+    }
+
+    private void close(String scope, OpenPlan plan, String outcome, String state, String by, long now) {
+        plans.delete(scope);
+        summary(scope, plan, state, by, now);
+        forward(
+                new Verdict(
+                        scope,
+                        plan.getRunId(),
+                        plan.getAttempt(),
+                        Instant.ofEpochMilli(plan.getObservedAt()),
+                        outcome,
+                        plan.getPlanId(),
+                        by == null ? null : "by " + by,
+                        plan.getRawPartitions()),
+                now);
+    }
+
+    private void verdict(String scope, SealReport report, String outcome, String planId, String reason, long now) {
+        forward(
+                new Verdict(
+                        scope,
+                        report.getRunId(),
+                        report.getAttempt(),
+                        report.getObservedAt(),
+                        outcome,
+                        planId,
+                        reason,
+                        report.getRawPartitions()),
+                now);
+    }
+
+    private void forward(Verdict verdict, long now) {
+        context.forward(new Record<Object, Object>(verdict.getScope(), verdict, now), NormalizerTopology.VERDICTS);
+    }
+
+    private void summary(String scope, OpenPlan plan, String state, String by, long now) {
+        HeldPlan held = new HeldPlan(
+                plan.getPlanId(),
+                scope,
+                plan.getRunId(),
+                plan.getProvider(),
+                plan.getKind(),
+                Instant.ofEpochMilli(plan.getAt()),
+                Instant.ofEpochMilli(plan.getExpiresAt()),
+                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by));
+        context.forward(new Record<Object, Object>(scope, held, now), NormalizerTopology.HELD_SUMMARIES);
+    }
+}

@@ -1,0 +1,63 @@
+package io.elder.normalizer;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import org.apache.avro.Schema;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.avro.specific.SpecificDatumReader;
+import org.apache.avro.specific.SpecificDatumWriter;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serializer;
+
+/** State as a format byte and Avro binary. All threads share one serde, so it keeps no codec between calls. */
+final class StateSerde<T extends SpecificRecord> implements Serde<T> {
+    private static final byte FORMAT = 1;
+
+    private final Schema schema;
+
+    StateSerde(Schema schema) {
+        this.schema = schema;
+    }
+
+    byte[] bytes(T record) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
+        bytes.write(FORMAT);
+        BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);
+        try {
+            new SpecificDatumWriter<T>(schema).write(record, encoder);
+            encoder.flush();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
+    }
+
+    T record(byte[] bytes) {
+        if (bytes[0] != FORMAT) {
+            throw new SerializationException(schema.getName() + ": state format " + bytes[0] + " (expected: " + FORMAT
+                    + "; reset the application to rebuild its state from the raw topics)");
+        }
+        try {
+            return new SpecificDatumReader<T>(schema)
+                    .read(null, DecoderFactory.get().binaryDecoder(bytes, 1, bytes.length - 1, null));
+        } catch (IOException e) {
+            throw new SerializationException(schema.getName() + ": broken state", e);
+        }
+    }
+
+    @Override
+    public Serializer<T> serializer() {
+        return (topic, record) -> record == null ? null : bytes(record);
+    }
+
+    @Override
+    public Deserializer<T> deserializer() {
+        return (topic, bytes) -> bytes == null ? null : record(bytes);
+    }
+}

@@ -1,0 +1,112 @@
+package io.elder.normalizer;
+
+import io.elder.normalizer.state.Arrival;
+import io.elder.normalizer.state.Claim;
+import io.elder.normalizer.state.HeldKeys;
+import io.elder.normalizer.state.OutputState;
+import io.elder.normalizer.state.ResourceState;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.Row;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
+
+/**
+ * The state of one raw partition, and the moves that both of its processors make.
+ *
+ * @param resources resource key to what is known of it
+ * @param scopeIndex scope, NUL, resource key to the last observation there; negative while the resource has no live row
+ * @param arrivals scope, NUL, attempt to how many records arrived
+ * @param heldKeys scope, NUL, plan, NUL, part to the resource keys of a held plan
+ * @param graves time of deletion (16 hex digits), NUL, resource key: what awaits its purge
+ */
+record Stores(
+        KeyValueStore<String, ResourceState> resources,
+        KeyValueStore<String, Long> scopeIndex,
+        KeyValueStore<String, Arrival> arrivals,
+        KeyValueStore<String, HeldKeys> heldKeys,
+        KeyValueStore<String, byte[]> graves) {
+    static final String RESOURCES = "resources";
+    static final String SCOPE_INDEX = "scope-index";
+    static final String ARRIVALS = "arrivals";
+    static final String HELD_KEYS = "held-keys";
+    static final String GRAVES = "graves";
+    static final byte[] NOTHING = new byte[0];
+
+    /** Scopes and resource keys have control characters encoded, so it ends a prefix without doubt. */
+    static final String NUL = "\u0000";
+
+    static final StateSerde<Row> ROWS = new StateSerde<>(Row.getClassSchema());
+
+    static Stores of(ProcessorContext<Object, Object> context) {
+        return new Stores(
+                context.getStateStore(RESOURCES),
+                context.getStateStore(SCOPE_INDEX),
+                context.getStateStore(ARRIVALS),
+                context.getStateStore(HELD_KEYS),
+                context.getStateStore(GRAVES));
+    }
+
+    /** All entries with a prefix, as a list: what follows may change the store. */
+    static <V> List<KeyValue<String, V>> entries(KeyValueStore<String, V> store, String prefix) {
+        List<KeyValue<String, V>> entries = new ArrayList<>();
+        try (KeyValueIterator<String, V> all = store.prefixScan(prefix, new StringSerializer())) {
+            all.forEachRemaining(entries::add);
+        }
+        return entries;
+    }
+
+    static boolean isLive(ResourceState resource) {
+        return resource.getOutputs().stream().anyMatch(output -> output.getDeletedAt() == null);
+    }
+
+    static String grave(long deletedAt, String key) {
+        return String.format("%016x", deletedAt) + NUL + key;
+    }
+
+    static List<Claim> without(List<Claim> claims, String scope) {
+        return claims.stream().filter(claim -> !claim.getScope().equals(scope)).toList();
+    }
+
+    /** Keeps the resource and, in every scope that claims it, its time and whether it is live. */
+    void put(String key, ResourceState resource) {
+        resources.put(key, resource);
+        boolean live = isLive(resource);
+        for (Claim claim : resource.getClaims()) {
+            scopeIndex.put(claim.getScope() + NUL + key, live ? claim.getObservedAt() : -claim.getObservedAt());
+        }
+    }
+
+    static OutputState deleted(OutputState output, long at) {
+        return new OutputState(output.getKey(), output.getContentHash(), at, at, output.getRow());
+    }
+
+    static Record<Object, Object> deletion(OutputState output, String scope, String runId, long at, long timestamp) {
+        Row last = ROWS.record(array(output.getRow()));
+        Row gone = new Row(
+                last.getTable(),
+                true,
+                last.getContentHash(),
+                last.getValues(),
+                last.getReferences(),
+                last.getAttributes(),
+                last.getTags());
+        return new Record<>(
+                output.getKey(),
+                new InventoryRecord(output.getKey(), scope, runId, Instant.ofEpochMilli(at), gone),
+                timestamp);
+    }
+
+    private static byte[] array(ByteBuffer buffer) {
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.duplicate().get(bytes);
+        return bytes;
+    }
+}

@@ -1,0 +1,218 @@
+package io.elder.normalizer;
+
+import io.elder.normalizer.state.Arrival;
+import io.elder.normalizer.state.Claim;
+import io.elder.normalizer.state.HeldKeys;
+import io.elder.normalizer.state.OutputState;
+import io.elder.normalizer.state.ResourceState;
+import io.elder.schemas.ScopeKey;
+import io.elder.schemas.avro.HeldItems;
+import io.elder.schemas.avro.HeldPlan;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.ScopeMark;
+import io.elder.schemas.avro.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+
+/** Carries out verdicts in one raw partition: deletions, or the list of what is held, and then the mark. */
+final class Verdicts implements Processor<byte[], byte[], Object, Object> {
+    static final int KEYS_PER_PART = 1000;
+
+    private final Duration heldExpiry;
+    private final Deserializer<Verdict> verdicts;
+    private final Tally tally;
+    private ProcessorContext<Object, Object> context;
+    private Stores stores;
+    private Letters letters;
+
+    Verdicts(Duration heldExpiry, Deserializer<Verdict> verdicts, Tally tally) {
+        this.heldExpiry = heldExpiry;
+        this.verdicts = verdicts;
+        this.tally = tally;
+    }
+
+    @Override
+    public void init(ProcessorContext<Object, Object> started) {
+        context = started;
+        stores = Stores.of(started);
+        letters = new Letters(started, NormalizerTopology.DEADLETTER, tally);
+    }
+
+    @Override
+    public void process(Record<byte[], byte[]> in) {
+        if (in.value() == null) {
+            return;
+        }
+        Verdict verdict;
+        try {
+            verdict = verdicts.deserialize("", in.value());
+        } catch (SerializationException e) {
+            letters.send(in, e, e.getMessage());
+            return;
+        }
+        long now = in.timestamp();
+        switch (verdict.getOutcome()) {
+            case "delete" -> {
+                dropPlans(verdict.getScope(), now);
+                long deleted = end(verdict, unseen(verdict, true), now);
+                mark(verdict, "sealed", deleted, 0, now);
+            }
+            case "hold" -> {
+                dropPlans(verdict.getScope(), now);
+                mark(verdict, "held", 0, hold(verdict, now), now);
+            }
+            case "fail" -> mark(verdict, "failed", 0, 0, now);
+            case "release" -> {
+                List<String> keys = new ArrayList<>();
+                String plan = verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL;
+                for (KeyValue<String, HeldKeys> part : Stores.entries(stores.heldKeys(), plan)) {
+                    keys.addAll(part.value.getKeys());
+                }
+                end(verdict, keys, now);
+                dropPlans(verdict.getScope(), now);
+            }
+            case "reject", "expire" -> dropPlans(verdict.getScope(), now);
+            default -> {
+                String problem = "outcome: " + verdict.getOutcome()
+                        + " (expected: delete, hold, fail, release, reject or expire)";
+                letters.send(in, new IllegalArgumentException(problem), problem);
+            }
+        }
+    }
+
+    /** The resources of the scope that the verdict's run did not see; with all, also those without a live row. */
+    private List<String> unseen(Verdict verdict, boolean all) {
+        String prefix = verdict.getScope() + Stores.NUL;
+        long at = verdict.getObservedAt().toEpochMilli();
+        List<String> keys = new ArrayList<>();
+        for (KeyValue<String, Long> entry : Stores.entries(stores.scopeIndex(), prefix)) {
+            if (Math.abs(entry.value) < at && (all || entry.value > 0)) {
+                keys.add(entry.key.substring(prefix.length()));
+            }
+        }
+        return keys;
+    }
+
+    /** Ends the scope's claim on these resources, unless seen since; a resource without a claim loses its rows. */
+    private long end(Verdict verdict, List<String> keys, long now) {
+        String scope = verdict.getScope();
+        long at = verdict.getObservedAt().toEpochMilli();
+        long deleted = 0;
+        for (String key : keys) {
+            ResourceState resource = stores.resources().get(key);
+            if (resource == null || !isClaimedBefore(resource, scope, at)) {
+                continue;
+            }
+            stores.scopeIndex().delete(scope + Stores.NUL + key);
+            List<Claim> claims = Stores.without(resource.getClaims(), scope);
+            if (!claims.isEmpty()) {
+                stores.put(key, new ResourceState(resource.getObservedAt(), claims, resource.getOutputs()));
+                continue;
+            }
+            deleted += Stores.isLive(resource) ? 1 : 0;
+            if (resource.getOutputs().isEmpty()) {
+                stores.resources().delete(key);
+                continue;
+            }
+            List<OutputState> outputs = new ArrayList<>();
+            for (OutputState output : resource.getOutputs()) {
+                if (output.getDeletedAt() != null) {
+                    outputs.add(output);
+                    continue;
+                }
+                outputs.add(Stores.deleted(output, at));
+                stores.graves().put(Stores.grave(at, key), Stores.NOTHING);
+                context.forward(
+                        Stores.deletion(output, scope, verdict.getRunId(), at, now), NormalizerTopology.INVENTORY);
+            }
+            stores.put(key, new ResourceState(Math.max(at, resource.getObservedAt()), claims, outputs));
+        }
+        return deleted;
+    }
+
+    private static boolean isClaimedBefore(ResourceState resource, String scope, long at) {
+        return resource.getClaims().stream()
+                .anyMatch(claim -> claim.getScope().equals(scope) && claim.getObservedAt() < at);
+    }
+
+    private long hold(Verdict verdict, long now) {
+        List<String> keys = unseen(verdict, false).stream()
+                .filter(key -> {
+                    ResourceState resource = stores.resources().get(key);
+                    return resource != null && resource.getClaims().size() == 1;
+                })
+                .toList();
+        int partition = context.taskId().partition();
+        ScopeKey scope = ScopeKey.parse(verdict.getScope());
+        for (int part = 0; part * KEYS_PER_PART < keys.size(); part++) {
+            List<String> some = keys.subList(part * KEYS_PER_PART, Math.min(keys.size(), (part + 1) * KEYS_PER_PART));
+            stores.heldKeys()
+                    .put(
+                            verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL + part,
+                            new HeldKeys(List.copyOf(some)));
+            HeldPlan plan = new HeldPlan(
+                    verdict.getPlanId(),
+                    verdict.getScope(),
+                    verdict.getRunId(),
+                    scope.provider(),
+                    scope.kind(),
+                    Instant.ofEpochMilli(now),
+                    Instant.ofEpochMilli(now).plus(heldExpiry),
+                    new HeldItems(partition, part, List.copyOf(some)));
+            context.forward(
+                    new Record<Object, Object>(itemsKey(verdict.getScope(), partition, part), plan, now),
+                    NormalizerTopology.HELD_ITEMS);
+        }
+        return keys.size();
+    }
+
+    private static String itemsKey(String scope, int partition, int part) {
+        return scope + "#" + partition + "#" + part;
+    }
+
+    /** A scope has one plan at most: whatever is decided next ends it. */
+    private void dropPlans(String scope, long now) {
+        for (KeyValue<String, HeldKeys> part : Stores.entries(stores.heldKeys(), scope + Stores.NUL)) {
+            stores.heldKeys().delete(part.key);
+            int number = Integer.parseInt(part.key.substring(part.key.lastIndexOf(Stores.NUL) + 1));
+            context.forward(
+                    new Record<Object, Object>(itemsKey(scope, context.taskId().partition(), number), null, now),
+                    NormalizerTopology.HELD_ITEMS);
+        }
+    }
+
+    private void mark(Verdict verdict, String outcome, long deleted, long held, long now) {
+        String prefix = verdict.getScope() + Stores.NUL;
+        Arrival arrived = stores.arrivals().get(prefix + verdict.getAttempt());
+        int partition = context.taskId().partition();
+        String key = "mark|" + verdict.getScope() + "|" + partition;
+        ScopeMark mark = new ScopeMark(
+                partition,
+                verdict.getRawPartitions(),
+                outcome,
+                verdict.getReason(),
+                arrived == null ? 0 : arrived.getCount(),
+                deleted,
+                held);
+        context.forward(
+                new Record<Object, Object>(
+                        key,
+                        new InventoryRecord(key, verdict.getScope(), verdict.getRunId(), verdict.getObservedAt(), mark),
+                        now),
+                NormalizerTopology.INVENTORY);
+        // Other attempts of the same run may still be counting.
+        for (KeyValue<String, Arrival> other : Stores.entries(stores.arrivals(), prefix)) {
+            if (other.value.getObservedAt() < verdict.getObservedAt().toEpochMilli()) {
+                stores.arrivals().delete(other.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package io.elder.normalizer.mapping;
+
+import java.util.List;
+import java.util.function.Function;
+
+/** The mappings of all providers. */
+public final class Mappings {
+    public static final List<Mapping> ALL = List.of(new LdapMapping());
+
+    private Mappings() {}
+
+    /** The rows of a resource. Throws {@link RejectedRecord} where it can't be understood. */
+    public static List<Output> map(String key, String payload) {
+        Raw raw = Raw.of(key, payload);
+        Mapping mapping = ALL.stream()
+                .filter(one -> one.provider().equals(raw.key().provider()))
+                .findFirst()
+                .orElseThrow(() -> new UnmappedValue("provider", raw.key().provider(), "one that has a mapping"));
+        Function<Raw, List<Output>> kind = mapping.kinds().get(raw.key().kind());
+        if (kind == null) {
+            throw new UnmappedValue(
+                    "kind", raw.key().kind(), "one of " + mapping.kinds().keySet());
+        }
+        return kind.apply(raw);
+    }
+}

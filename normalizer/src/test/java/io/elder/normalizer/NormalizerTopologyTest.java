@@ -1,0 +1,394 @@
+package io.elder.normalizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.elder.runtime.Settings;
+import io.elder.schemas.Topics;
+import io.elder.schemas.avro.HeldCommand;
+import io.elder.schemas.avro.HeldItems;
+import io.elder.schemas.avro.HeldPlan;
+import io.elder.schemas.avro.HeldSummary;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.RawRecord;
+import io.elder.schemas.avro.RawResource;
+import io.elder.schemas.avro.Row;
+import io.elder.schemas.avro.ScopeEvent;
+import io.elder.schemas.avro.ScopeMark;
+import io.elder.schemas.avro.Seal;
+import io.elder.schemas.serde.AvroDeserializer;
+import io.elder.schemas.serde.AvroSerializer;
+import io.elder.schemas.serde.DeadLetter;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.TestInputTopic;
+import org.apache.kafka.streams.TestOutputTopic;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.test.TestRecord;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NormalizerTopologyTest {
+    private static final String SCOPE = "ldap/host/dc=x/ldap_user";
+    private static final String OTHER_SCOPE = "ldap/host/dc=y/ldap_user";
+    private static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
+    private static final Topics TOPICS = new Topics("elder.");
+
+    @TempDir
+    Path state;
+
+    private Map<String, Object> serdes;
+    private TopologyTestDriver driver;
+    private TestInputTopic<String, RawRecord> raw;
+    private TestInputTopic<String, byte[]> rawBytes;
+    private TestInputTopic<String, ScopeEvent> commands;
+    private TestOutputTopic<String, InventoryRecord> inventory;
+    private TestOutputTopic<String, HeldPlan> held;
+    private TestOutputTopic<byte[], byte[]> letters;
+
+    @BeforeEach
+    void open() {
+        serdes = Map.of("schema.registry.url", "inprocess://" + UUID.randomUUID(), "auto.register.schemas", true);
+        Properties properties = new Properties();
+        properties.put("application.id", "normalizer-test");
+        properties.put("bootstrap.servers", "nowhere:1");
+        properties.put("state.dir", state.toString());
+        properties.put("processing.guarantee", "exactly_once_v2");
+        driver = new TopologyTestDriver(topology(), properties, START);
+        raw = driver.createInputTopic(TOPICS.raw("ldap").name(), new StringSerializer(), this.<RawRecord>writer());
+        rawBytes =
+                driver.createInputTopic(TOPICS.raw("ldap").name(), new StringSerializer(), new ByteArraySerializer());
+        commands = driver.createInputTopic(TOPICS.scopes().name(), new StringSerializer(), this.<ScopeEvent>writer());
+        inventory = driver.createOutputTopic(
+                TOPICS.inventory().name(), new StringDeserializer(), this.<InventoryRecord>reader());
+        held = driver.createOutputTopic(TOPICS.held().name(), new StringDeserializer(), this.<HeldPlan>reader());
+        letters = driver.createOutputTopic(
+                TOPICS.deadletter().name(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    @AfterEach
+    void close() {
+        driver.close();
+    }
+
+    @Test
+    void describesItselfAsTheGoldenFileSays() throws IOException {
+        Path golden = Path.of("src/test/resources/golden/normalizer-topology.txt");
+        String found = topology().describe().toString();
+        if (Boolean.getBoolean("golden.rewrite") && System.getenv("CI") == null) {
+            Files.writeString(golden, found);
+        }
+        assertThat(found).isEqualTo(Files.readString(golden));
+    }
+
+    @Test
+    void anUnchangedRecordIsDroppedUntilItsRefreshIsDue() {
+        see("alice", 1);
+        assertThat(rows()).hasSize(2);
+        see("alice", 2);
+        assertThat(rows()).isEmpty();
+        see("alice", 1 + 24 * 60);
+        assertThat(rows()).hasSize(2);
+    }
+
+    @Test
+    void aSealDeletesWhatItsRunDidNotSee() {
+        run(1, "alice", "bob");
+        rows();
+        run(2, "alice");
+        List<InventoryRecord> found = all();
+        assertThat(found.stream()
+                        .filter(record -> record.getBody() instanceof Row)
+                        .map(InventoryRecord::getKey))
+                .containsExactly("ldap/host/ldap_user/bob", "ldap/host/ldap_user/bob#entity");
+        assertThat(((Row) found.getFirst().getBody()).getDeleted()).isTrue();
+        assertThat(((Row) found.getFirst().getBody()).getValues()).containsEntry("username", "ldap:bob");
+        ScopeMark mark = (ScopeMark) found.getLast().getBody();
+        assertThat(mark.getOutcome()).isEqualTo("sealed");
+        assertThat(mark.getSeen()).isEqualTo(1);
+        assertThat(mark.getDeleted()).isEqualTo(1);
+        assertThat(found.getLast().getKey()).isEqualTo("mark|" + SCOPE + "|0");
+    }
+
+    @Test
+    void aSealWhoseCountIsWrongDeletesNothing() {
+        run(1, "alice", "bob");
+        rows();
+        see("alice", 2);
+        seal(SCOPE, 2, 2);
+        List<InventoryRecord> found = all();
+        assertThat(found).hasSize(1);
+        ScopeMark mark = (ScopeMark) found.getFirst().getBody();
+        assertThat(mark.getOutcome()).isEqualTo("failed");
+        assertThat(mark.getReason()).contains("1 records arrived (expected: 2)");
+    }
+
+    @Test
+    void poisonIsDeadLetteredAndTheNextRecordFlows() {
+        rawBytes.pipeInput("k", new byte[] {9, 9}, at(1));
+        send(SCOPE, "eve", 1, "{\"username\":7}");
+        see("alice", 1);
+        assertThat(rows()).hasSize(2);
+        List<TestRecord<byte[], byte[]>> refused = letters.readRecordsToList();
+        assertThat(refused).hasSize(2);
+        assertThat(refused.getFirst().value()).containsExactly(9, 9);
+        assertThat(DeadLetter.text(refused.get(1).headers(), DeadLetter.ERROR_MESSAGE))
+                .contains("ldap_user", "eve", "username: 7 (expected: a text)");
+    }
+
+    @Test
+    void aResourceThatCanNoLongerBeMappedIsStillSeen() {
+        run(1, "alice", "bob");
+        rows();
+        see("alice", 2);
+        send(SCOPE, "bob", 2, "{\"username\":7}");
+        seal(SCOPE, 2, 2);
+        assertThat(rows()).isEmpty();
+    }
+
+    @Test
+    void anOlderObservationNeverWins() {
+        see("alice", 5);
+        rows();
+        send(SCOPE, "alice", 4, payload("alice", "Old Name"));
+        assertThat(rows()).isEmpty();
+        run(6);
+        rows();
+        see("alice", 5);
+        assertThat(rows()).isEmpty();
+    }
+
+    @Test
+    void whatReturnsIsRestored() {
+        run(1, "alice");
+        run(2);
+        rows();
+        see("alice", 3);
+        assertThat(rows()).hasSize(2).allMatch(record -> !((Row) record.getBody()).getDeleted());
+    }
+
+    @Test
+    void twentyDeletionsAreWithinTheBudgetAndTwentyOneAreHeld() {
+        run(1, names(0, 40));
+        run(2, names(20, 40));
+        assertThat(deletions()).hasSize(40);
+        run(3, names(20, 61));
+        deletions();
+        run(4, names(41, 61));
+        assertThat(deletions()).isEmpty();
+        assertThat(held.readValuesToList().stream().map(HeldPlan::getBody).filter(HeldSummary.class::isInstance))
+                .hasSize(1);
+    }
+
+    @Test
+    void aFifthOfALargeScopeIsWithinTheBudgetAndOneMoreIsNot() {
+        run(1, names(0, 200));
+        run(2, names(40, 200));
+        assertThat(deletions()).hasSize(80);
+        run(3, names(73, 200));
+        assertThat(deletions()).isEmpty();
+    }
+
+    @Test
+    void aReleasedPlanDeletesExactlyItsKeysThatWereNotSeenSince() {
+        run(1, names(0, 50));
+        run(2, names(30, 50));
+        rows();
+        List<HeldPlan> plans = held.readValuesToList();
+        HeldPlan summary = plans.stream()
+                .filter(plan -> plan.getBody() instanceof HeldSummary)
+                .findFirst()
+                .orElseThrow();
+        HeldItems items = (HeldItems) plans.stream()
+                .map(HeldPlan::getBody)
+                .filter(HeldItems.class::isInstance)
+                .findFirst()
+                .orElseThrow();
+        assertThat(items.getKeys()).hasSize(30);
+        see("user-3", 3);
+        // Late and unseen by run 2, but not in the plan that was shown.
+        see("latecomer", 1);
+        rows();
+        command(summary.getPlanId(), "release");
+        assertThat(deletions())
+                .hasSize(58)
+                .noneMatch(record -> record.getKey().contains("user-3#")
+                        || record.getKey().endsWith("/user-3")
+                        || record.getKey().contains("latecomer"));
+        assertThat(held.readKeyValuesToList().stream()
+                        .filter(entry -> entry.key.equals(SCOPE))
+                        .map(entry -> ((HeldSummary) entry.value.getBody()).getState()))
+                .containsExactly("released");
+    }
+
+    @Test
+    void aRejectedPlanDeletesNothingAndAnExpiredOneNeither() {
+        run(1, names(0, 50));
+        run(2, names(30, 50));
+        command(lastPlan(), "reject");
+        run(3, names(30, 50));
+        String plan = lastPlan();
+        driver.advanceWallClockTime(Duration.ofDays(8));
+        assertThat(states()).contains("expired");
+        command(plan, "release");
+        assertThat(deletions()).isEmpty();
+        assertThat(letters.readValuesToList()).hasSize(1);
+    }
+
+    @Test
+    void aNewerSealSupersedesAPlan() {
+        run(1, names(0, 50));
+        run(2, names(30, 50));
+        run(3, names(1, 50));
+        assertThat(states()).containsExactly("held", "superseded");
+        assertThat(deletions()).hasSize(2);
+    }
+
+    @Test
+    void aResourceThatAnotherScopeClaimsStays() {
+        send(OTHER_SCOPE, "alice", 1, payload("alice", "Alice"));
+        seal(OTHER_SCOPE, 1, 1);
+        run(1, "alice");
+        run(2);
+        assertThat(deletions()).isEmpty();
+        seal(OTHER_SCOPE, 3, 0);
+        assertThat(deletions()).hasSize(2);
+    }
+
+    @Test
+    void theSealOfAnOlderRunIsIgnored() {
+        run(3, "alice");
+        rows();
+        run(2);
+        ScopeMark mark = (ScopeMark) all().getLast().getBody();
+        assertThat(mark.getOutcome()).isEqualTo("failed");
+        assertThat(mark.getReason()).isEqualTo(Judge.SUPERSEDED);
+    }
+
+    @Test
+    void aRecordAfterItsDeadlineIsFenced() {
+        raw.pipeInput(
+                "k", record(SCOPE, 1, new RawResource("ldap/host/ldap_user/alice", payload("alice", "A"))), at(100));
+        assertThat(rows()).isEmpty();
+    }
+
+    @Test
+    void deletedRowsArePurgedInTime() {
+        run(1, "alice");
+        run(2);
+        rows();
+        driver.advanceWallClockTime(Duration.ofDays(29));
+        assertThat(inventory.readKeyValuesToList()).isEmpty();
+        driver.advanceWallClockTime(Duration.ofDays(2));
+        assertThat(inventory.readKeyValuesToList())
+                .containsExactly(
+                        KeyValue.pair("ldap/host/ldap_user/alice", null),
+                        KeyValue.pair("ldap/host/ldap_user/alice#entity", null));
+    }
+
+    private Topology topology() {
+        NormalizerSettings settings = NormalizerSettings.from(Settings.of(Map.of()));
+        return NormalizerTopology.topology(new TopicsAndSettings(TOPICS, settings, serdes, new SimpleMeterRegistry()));
+    }
+
+    private void run(int minute, String... names) {
+        for (String name : names) {
+            see(name, minute);
+        }
+        seal(SCOPE, minute, names.length);
+    }
+
+    private void see(String name, int minute) {
+        send(SCOPE, name, minute, payload(name, name));
+    }
+
+    private void send(String scope, String name, int minute, String payload) {
+        String key = "ldap/host/ldap_user/" + name;
+        raw.pipeInput(key, record(scope, minute, new RawResource(key, payload)), at(minute));
+    }
+
+    private void seal(String scope, int minute, long count) {
+        raw.pipeInput(scope, record(scope, minute, new Seal(0, 1, count, count)), at(minute));
+    }
+
+    private void command(String plan, String action) {
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(9), new HeldCommand(plan, action, "carol")), at(9));
+    }
+
+    private static RawRecord record(String scope, int minute, Object body) {
+        return new RawRecord(
+                scope, "ldap", "ldap_user", "1." + minute, "attempt-" + minute, at(minute), at(minute + 60), body);
+    }
+
+    private static Instant at(int minute) {
+        return START.plus(Duration.ofMinutes(minute));
+    }
+
+    private static String payload(String username, String name) {
+        return "{\"username\":\"" + username + "\",\"full_name\":\"" + name
+                + "\",\"enabled\":true,\"dn\":\"uid=" + username
+                + ",dc=x\",\"server\":\"host\",\"base_dn\":\"dc=x\",\"attributes\":{}}";
+    }
+
+    private static String[] names(int from, int to) {
+        return IntStream.range(from, to).mapToObj(i -> "user-" + i).toArray(String[]::new);
+    }
+
+    private List<InventoryRecord> all() {
+        return inventory.readValuesToList();
+    }
+
+    private List<InventoryRecord> rows() {
+        return all().stream().filter(record -> record.getBody() instanceof Row).toList();
+    }
+
+    private List<InventoryRecord> deletions() {
+        return rows().stream()
+                .filter(record -> ((Row) record.getBody()).getDeleted())
+                .toList();
+    }
+
+    private String lastPlan() {
+        return held.readValuesToList().stream()
+                .filter(plan -> plan != null && plan.getBody() instanceof HeldSummary)
+                .toList()
+                .getLast()
+                .getPlanId();
+    }
+
+    private List<String> states() {
+        return held.readValuesToList().stream()
+                .filter(plan -> plan != null && plan.getBody() instanceof HeldSummary)
+                .map(plan -> ((HeldSummary) plan.getBody()).getState())
+                .toList();
+    }
+
+    private <T extends SpecificRecord> AvroSerializer<T> writer() {
+        AvroSerializer<T> writer = new AvroSerializer<>();
+        writer.configure(serdes, false);
+        return writer;
+    }
+
+    private <T extends SpecificRecord> AvroDeserializer<T> reader() {
+        AvroDeserializer<T> reader = new AvroDeserializer<>();
+        reader.configure(serdes, false);
+        return reader;
+    }
+}
