@@ -166,12 +166,27 @@ public final class InventoryWriter {
                                 "table " + row.getTable() + " (expected: a table of Elder's inventory)");
                         continue;
                     }
+                    if (hasNul(one.record().getKey(), row)) {
+                        refuse(
+                                one.record(),
+                                one.partition(),
+                                one.offset(),
+                                "a key, reference or value holds the character NUL (expected: text that PostgreSQL can hold)");
+                        continue;
+                    }
                     Change change = new Change(one.record(), table.get(), one.partition(), one.offset());
                     changes.computeIfAbsent(table.get(), t -> new LinkedHashMap<>())
                             .merge(change.key(), change, (held, next) -> next.isOlderThan(held) ? held : next);
                 }
             }
             return changes;
+        }
+
+        private static boolean hasNul(String key, Row row) {
+            return key.indexOf(0) >= 0
+                    || row.getReferences().values().stream().anyMatch(to -> to.indexOf(0) >= 0)
+                    || row.getValues().values().stream()
+                            .anyMatch(value -> value instanceof String text && text.indexOf(0) >= 0);
         }
 
         private void purge(Set<String> keys) throws SQLException {
