@@ -57,7 +57,7 @@ CREATE TABLE pipeline.pending_links (
 );
 CREATE INDEX ix_pending_links_target ON pipeline.pending_links (target_key);
 
--- Touched by change capture, so that its slot moves on while nothing else changes and the server can drop old WAL.
+-- One row for a process to touch, to prove that it can write.
 CREATE TABLE pipeline.heartbeat (
     id integer PRIMARY KEY,
     at timestamptz

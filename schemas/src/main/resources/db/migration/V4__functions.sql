@@ -79,18 +79,15 @@ BEGIN
 END
 $function$;
 
--- The one secret that this job refers to, or no row. Rows are read as JSON because the columns differ between shapes;
--- where jobs have no credential columns there is nothing to return.
+-- The one active secret that this job refers to, as text: JSON where it is stored as such, else the bare value; null if
+-- there is none. Rows are read as JSON because the columns differ between shapes; where jobs have no credential columns
+-- there is nothing to return.
 CREATE FUNCTION pipeline.job_secret(job_id integer)
-    RETURNS TABLE (name text, secret_type text, secret_value text, secret_json jsonb, expires_at timestamptz)
+    RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT secret ->> 'name',
-           coalesce(secret ->> 'secret_type', secret ->> 'type'),
-           coalesce(secret ->> 'secret_value', secret ->> 'value'),
-           nullif(secret -> 'secret_json', 'null'::jsonb),
-           (secret ->> 'expires_at')::timestamptz
+    SELECT coalesce(nullif(secret -> 'secret_json', 'null'::jsonb)::text, secret ->> 'secret_value', secret ->> 'value')
     FROM (SELECT to_jsonb(j) AS job FROM public.discovery_jobs j WHERE j.id = job_secret.job_id) AS jobs
     JOIN LATERAL (
         SELECT to_jsonb(s) AS secret
@@ -120,5 +117,7 @@ BEGIN
         RETURN NEXT;
     END LOOP;
     DELETE FROM pipeline.pending_links;
+    DELETE FROM pipeline.pending_rows;
+    DELETE FROM pipeline.name_claims;
 END
 $function$;

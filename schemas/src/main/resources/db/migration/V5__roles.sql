@@ -105,20 +105,19 @@ BEGIN
         PERFORM pipeline.grant_columns('elder_worker', 'SELECT', name, '{credentials_json, credentials, config_json, config}');
     END LOOP;
     -- its own state
-    GRANT SELECT, INSERT, UPDATE, DELETE
-        ON pipeline.offsets, pipeline.scope_progress, pipeline.runs, pipeline.pending_links, pipeline.heartbeat
-        TO elder_worker;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'pipeline' AND tablename <> 'flyway_schema_history' LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pipeline.%I TO elder_worker', name);
+    END LOOP;
     GRANT SELECT ON pipeline.flyway_schema_history TO elder_worker;
 
     REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pipeline FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION pipeline.purge(text, text[]), pipeline.job_secret(integer), pipeline.inventory() TO elder_worker;
 
-    -- elder_cdc: the captured columns, and its heartbeat
+    -- elder_cdc: the captured columns
     IF to_regrole('elder_cdc') IS NOT NULL THEN
         PERFORM pipeline.grant_columns('elder_cdc', 'SELECT', 'discovery_jobs', '{config_json, config, credential_mapping}');
         PERFORM pipeline.grant_columns('elder_cdc', 'SELECT', 'identities', secrets);
         GRANT SELECT ON public.identity_groups, public.identity_group_memberships TO elder_cdc;
-        GRANT SELECT, UPDATE ON pipeline.heartbeat TO elder_cdc;
     END IF;
 END
 $function$;

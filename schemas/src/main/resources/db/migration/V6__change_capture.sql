@@ -26,10 +26,9 @@ BEGIN
     FROM pg_attribute
     WHERE attrelid = 'public.identities'::regclass AND attnum > 0 AND NOT attisdropped
         AND attname NOT IN ('password_hash', 'mfa_secret');
-    -- The heartbeat is in it because the slot moves on only with changes that are published.
     EXECUTE format(
         'CREATE PUBLICATION elder_worker FOR TABLE public.discovery_jobs (%s), public.identities (%s),
-            public.identity_groups, public.identity_group_memberships, pipeline.heartbeat', job_columns, identity_columns);
+            public.identity_groups, public.identity_group_memberships', job_columns, identity_columns);
 EXCEPTION
     WHEN insufficient_privilege THEN
         RAISE WARNING 'publication elder_worker was not created: % needs CREATE on database % for change capture', current_user, current_database();

@@ -19,11 +19,11 @@ public final class CdcMain {
             System.out.println(connectorJson(Launcher.environment()));
             return;
         }
-        System.exit(Launcher.run("cdc", arguments, CdcMain::create));
+        System.exit(Launcher.run("cdc", arguments, CdcMain::component));
     }
 
     /** What {@code JOBS_SOURCE} asks for. */
-    public static Component create(Settings settings, Metrics metrics) {
+    public static Component component(Settings settings, Metrics metrics) {
         CdcSettings cdc = CdcSettings.from(settings);
         KafkaClients kafka = new KafkaClients(settings);
         settings.check();

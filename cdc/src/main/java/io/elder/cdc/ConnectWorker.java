@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -52,7 +53,8 @@ public final class ConnectWorker implements Component {
 
     private volatile Health health = Health.notReady("cdc: starting");
     private volatile Connect<DistributedHerder> connect;
-    private volatile boolean stopping;
+    // Not an interrupt: Connect ends the whole JVM when its start is interrupted.
+    private final CountDownLatch stop = new CountDownLatch(1);
     // The rest belongs to the supervisor's thread.
     private boolean configured;
     private long failedAt;
@@ -99,8 +101,7 @@ public final class ConnectWorker implements Component {
 
     @Override
     public void close() {
-        stopping = true;
-        supervisor.interrupt();
+        stop.countDown();
         try {
             supervisor.join(Duration.ofSeconds(30));
         } catch (InterruptedException e) {
@@ -118,7 +119,7 @@ public final class ConnectWorker implements Component {
 
     private void supervise() {
         long pause = 1000;
-        while (!stopping) {
+        while (stop.getCount() > 0) {
             try {
                 if (connect == null) {
                     connect = new ConnectDistributed().startConnect(workerConfig());
@@ -133,7 +134,7 @@ public final class ConnectWorker implements Component {
                 pause = Math.min(Math.max(1000, pause * 2), LONGEST_BACKOFF.toMillis());
             }
             try {
-                Thread.sleep(pause);
+                pause(Duration.ofMillis(pause));
             } catch (InterruptedException e) {
                 return;
             }
@@ -192,7 +193,11 @@ public final class ConnectWorker implements Component {
         Duration pause = backoff(++failures);
         health = Health.notReady("cdc: " + reason);
         LOG.warn("cdc: {}; trying again in {} ms", reason, pause.toMillis());
-        Thread.sleep(pause);
+        pause(pause);
+    }
+
+    private void pause(Duration duration) throws InterruptedException {
+        boolean unused = stop.await(duration.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private boolean publicationExists() throws SQLException {

@@ -55,6 +55,9 @@ public final class JobPoller implements Component {
     /** Any number that nobody else locks: "elder" in ASCII, and a version. */
     private static final long LOCK = 0x656c_6465_7201L;
 
+    /** Debezium writes all six digits, zeros too. */
+    private static final DateTimeFormatter MICROSECONDS = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSSX");
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final CdcSettings settings;
@@ -253,10 +256,10 @@ public final class JobPoller implements Component {
             case "bigserial", "int8" -> json.numberNode(row.getLong(column));
             case "bool" -> json.booleanNode(row.getBoolean(column));
             case "timestamptz" ->
-                json.textNode(DateTimeFormatter.ISO_OFFSET_DATE_TIME.format(
+                json.textNode(MICROSECONDS.format(
                         row.getObject(column, OffsetDateTime.class).withOffsetSameInstant(ZoneOffset.UTC)));
             case "timestamp" ->
-                json.textNode(DateTimeFormatter.ISO_OFFSET_DATE_TIME.format(
+                json.textNode(MICROSECONDS.format(
                         row.getObject(column, LocalDateTime.class).atOffset(ZoneOffset.UTC)));
             default -> json.textNode(row.getString(column));
         };

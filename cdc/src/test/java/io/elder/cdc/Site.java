@@ -29,9 +29,11 @@ final class Site implements AutoCloseable {
     static final ObjectMapper JSON = new ObjectMapper();
 
     final EmbeddedBroker broker;
-    final EmbeddedDatabase database;
+    private final Path directory;
+    EmbeddedDatabase database;
 
     Site(Path directory) throws SQLException, IOException {
+        this.directory = directory;
         broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
         database = EmbeddedDatabase.start(directory.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         database.createDatabase("elder");
@@ -44,6 +46,14 @@ final class Site implements AutoCloseable {
         execute("CREATE PUBLICATION elder_worker FOR TABLE identities, identity_groups, identity_group_memberships,"
                 + " discovery_jobs");
         return this;
+    }
+
+    /** Stops the database, does this, and starts it again where it was. */
+    void restartDatabase(Runnable meanwhile) {
+        int port = database.port();
+        database.close();
+        meanwhile.run();
+        database = EmbeddedDatabase.start(directory.resolve("postgres"), port, EmbeddedDatabase.Durability.FAST);
     }
 
     Settings settings(Map<String, String> more) {

@@ -52,8 +52,8 @@ final class AccessTest {
                     worker,
                     shape == DatabaseShape.C
                             ? "INSERT INTO discovery_jobs (name, type, config) VALUES ('n', 'aws', '{}')"
-                            : "INSERT INTO discovery_jobs (name, provider, config_json, schedule_interval, enabled)"
-                                    + " VALUES ('n', 'aws', '{}', 0, true)");
+                            : "INSERT INTO discovery_jobs (name, provider, config_json, schedule_interval, enabled, created_at, updated_at)"
+                                    + " VALUES ('n', 'aws', '{}', 0, true, now(), now())");
             run(
                     worker,
                     "INSERT INTO organizations (tenant_id, name, source_key, "
@@ -69,7 +69,8 @@ final class AccessTest {
                                 + " VALUES (1, 'ldap:bob', 'EMPLOYEE', 'LDAP', true, false, false, false, 'observer', 'k')"
                                 + " ON CONFLICT (source_key) DO UPDATE SET email = excluded.email, is_active = excluded.is_active");
             }
-            for (String table : List.of("offsets", "scope_progress", "runs", "pending_links", "heartbeat")) {
+            for (String table : List.of(
+                    "offsets", "scope_progress", "runs", "pending_links", "pending_rows", "name_claims", "heartbeat")) {
                 run(worker, "SELECT * FROM pipeline." + table);
                 run(worker, "DELETE FROM pipeline." + table);
             }
@@ -187,7 +188,6 @@ final class AccessTest {
             run(cdc, "SELECT id, username, email, deleted_at FROM identities");
             run(cdc, "SELECT * FROM identity_groups");
             run(cdc, "SELECT * FROM identity_group_memberships");
-            run(cdc, "UPDATE pipeline.heartbeat SET at = now() WHERE id = 1");
             List<String> forbidden = new ArrayList<>(List.of(
                     "SELECT * FROM discovery_jobs",
                     "UPDATE discovery_jobs SET name = 'x'",
@@ -196,7 +196,8 @@ final class AccessTest {
                     "SELECT id FROM portal_users",
                     "SELECT pipeline.job_secret(1)",
                     "SELECT pipeline.purge('entities', '{}')",
-                    "SELECT * FROM pipeline.runs"));
+                    "SELECT * FROM pipeline.runs",
+                    "UPDATE pipeline.heartbeat SET at = now()"));
             if (shape == DatabaseShape.C) {
                 forbidden.add("SELECT config FROM discovery_jobs");
             } else {
@@ -214,19 +215,19 @@ final class AccessTest {
         TestDatabase database = migrated(DatabaseShape.A);
 
         try (Connection worker = worker(database)) {
-            String call = "SELECT secret_value || ' ' || (secret_json ->> 'key') FROM pipeline.job_secret(%d)";
-            assertThat(column(worker, call.formatted(1))).containsExactly("canary-secret-1 canary-json-1");
-            assertThat(column(worker, call.formatted(2)))
+            assertThat(secretOf(worker, 1)).isEqualTo("{\"key\": \"canary-json-1\"}");
+            database.run("UPDATE builtin_secrets SET secret_json = NULL");
+            assertThat(secretOf(worker, 1)).isEqualTo("canary-secret-1");
+            assertThat(secretOf(worker, 2))
                     .as("credential_type is not builtin_secret")
-                    .isEmpty();
-            assertThat(column(worker, call.formatted(3))).as("no such job").isEmpty();
+                    .isNull();
+            assertThat(secretOf(worker, 3)).as("no such job").isNull();
             database.run("UPDATE builtin_secrets SET is_active = false");
-            assertThat(column(worker, call.formatted(1))).as("inactive").isEmpty();
+            assertThat(secretOf(worker, 1)).as("inactive").isNull();
         }
         TestDatabase withoutReferences = migrated(DatabaseShape.C);
         try (Connection worker = worker(withoutReferences)) {
-            assertThat(column(worker, "SELECT name FROM pipeline.job_secret(1)"))
-                    .isEmpty();
+            assertThat(secretOf(worker, 1)).isNull();
         }
     }
 
@@ -347,6 +348,10 @@ final class AccessTest {
             Migrations.setWorkerPassword(owner, PASSWORD);
         }
         return database.connect("elder_worker", PASSWORD);
+    }
+
+    private static String secretOf(Connection connection, int job) throws SQLException {
+        return column(connection, "SELECT pipeline.job_secret(" + job + ")").getFirst();
     }
 
     // Lacking privileges are reported before mandatory columns are.

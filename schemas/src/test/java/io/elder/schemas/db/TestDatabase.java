@@ -132,13 +132,17 @@ record TestDatabase(String name) {
                 ORDER BY 1""");
     }
 
+    /** What others than the owner may do, one right a line. */
     List<String> grants() throws SQLException {
         return column("""
-                SELECT c.oid::regclass || ' ' || coalesce(a.attname, '') || ' ' || acl::text
+                SELECT c.oid::regclass || ' ' || coalesce(acls.attname, '') || ' ' || g.grantee::regrole || ' ' || g.privilege_type
                 FROM pg_class c
-                LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL
-                CROSS JOIN LATERAL (VALUES (c.relacl), (a.attacl)) AS acls (acl)
-                WHERE c.relnamespace IN ('public'::regnamespace, 'pipeline'::regnamespace) AND acl IS NOT NULL
+                CROSS JOIN LATERAL (
+                    SELECT NULL, c.relacl
+                    UNION ALL
+                    SELECT a.attname, a.attacl FROM pg_attribute a WHERE a.attrelid = c.oid) AS acls (attname, acl)
+                CROSS JOIN LATERAL aclexplode(acls.acl) g
+                WHERE c.relnamespace IN ('public'::regnamespace, 'pipeline'::regnamespace) AND g.grantee <> c.relowner
                 ORDER BY 1""");
     }
 

@@ -1,0 +1,7 @@
+package io.elder.sink;
+
+final class SinkOnShapeBTest extends SinkContract {
+    SinkOnShapeBTest() {
+        super(ElderShape.B);
+    }
+}

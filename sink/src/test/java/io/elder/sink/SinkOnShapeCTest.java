@@ -1,0 +1,7 @@
+package io.elder.sink;
+
+final class SinkOnShapeCTest extends SinkContract {
+    SinkOnShapeCTest() {
+        super(ElderShape.C);
+    }
+}
