@@ -42,6 +42,7 @@ final class FetcherLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FetcherLoop.class);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(2);
+    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
     private final String provider;
     private final String topic;
@@ -287,6 +288,11 @@ final class FetcherLoop implements AutoCloseable {
         }
     }
 
+    private static Duration longer(Duration pause) {
+        Duration twice = pause.multipliedBy(2);
+        return twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
+    }
+
     private final class Work {
         private final Progress progress;
         private final long offset;
@@ -301,18 +307,25 @@ final class FetcherLoop implements AutoCloseable {
         void run() {
             progress.begin();
             try {
-                while (!progress.isAbandoned.get()) {
+                for (Duration pause = PAUSE_AFTER_FAILURE; !progress.isAbandoned.get(); pause = longer(pause)) {
                     try {
                         runner.run(task, progress.isAbandoned::get);
                         progress.done(offset);
                         return;
+                    } catch (InterruptException e) {
+                        throw e;
                     } catch (PublishException e) {
+                        LOG.error("run {}: doing the task again in {}", task.getRunId(), pause, e);
+                        Thread.sleep(pause);
+                    } catch (RuntimeException e) {
+                        // A defect. Its message may quote anything, so it is not logged; where it was thrown is.
                         LOG.error(
-                                "run {}: doing the task again in {}: {}",
+                                "run {}: doing the task again in {}: {} at {}",
                                 task.getRunId(),
-                                PAUSE_AFTER_FAILURE,
-                                e.getMessage());
-                        Thread.sleep(PAUSE_AFTER_FAILURE);
+                                pause,
+                                e.getClass().getName(),
+                                e.getStackTrace());
+                        Thread.sleep(pause);
                     }
                 }
             } catch (InterruptedException | InterruptException e) {

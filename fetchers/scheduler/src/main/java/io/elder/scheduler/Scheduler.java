@@ -5,6 +5,8 @@ import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.schemas.Topics;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tag;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.slf4j.Logger;
@@ -106,23 +109,26 @@ public final class Scheduler implements Component {
     }
 
     private void finished(String provider, boolean isConnector, String status, int failedScopes, Duration took) {
-        var registry = metrics.registry();
+        MeterRegistry registry = metrics.registry();
         String outcome = status.equals("completed") ? "success" : status;
-        registry.counter("worker_sync_total", "connector", provider, "status", outcome)
-                .increment();
-        registry.timer("worker_sync_duration", "connector", provider).record(took);
         boolean isFailed = status.equals("failed");
-        registry.counter("worker_sync_errors_total", "connector", provider)
-                .increment(isFailed ? Math.max(1, failedScopes) : failedScopes);
-        if (!isFailed) {
-            lastSyncs
-                    .computeIfAbsent(
-                            provider,
-                            name -> registry.gauge(
-                                    "worker_last_sync_timestamp",
-                                    List.of(io.micrometer.core.instrument.Tag.of("connector", name)),
-                                    new AtomicLong()))
-                    .set(Instant.now().getEpochSecond());
+        // Dashboards know these by either name.
+        for (String prefix : List.of("worker", "connector")) {
+            registry.counter(prefix + "_sync_total", "connector", provider, "status", outcome)
+                    .increment();
+            registry.timer(prefix + "_sync_duration", "connector", provider).record(took);
+            registry.counter(prefix + "_sync_errors_total", "connector", provider)
+                    .increment(isFailed ? Math.max(1, failedScopes) : failedScopes);
+            if (!isFailed) {
+                lastSyncs
+                        .computeIfAbsent(
+                                prefix + provider,
+                                unused -> registry.gauge(
+                                        prefix + "_last_sync_timestamp",
+                                        List.of(Tag.of("connector", provider)),
+                                        new AtomicLong()))
+                        .set(Instant.now().getEpochSecond());
+            }
         }
         if (!isConnector) {
             registry.counter("worker_discovery_jobs_executed_total", "provider", provider, "status", outcome)
@@ -162,7 +168,9 @@ public final class Scheduler implements Component {
         synchronized (this) {
             KafkaStreams running = streams;
             if (running != null) {
-                running.close(Duration.ofSeconds(20));
+                // Else the others wait for the session to time out before they take over.
+                running.close(CloseOptions.timeout(Duration.ofSeconds(20))
+                        .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP));
             }
         }
     }

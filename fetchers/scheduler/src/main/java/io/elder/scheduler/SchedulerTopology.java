@@ -18,6 +18,7 @@ import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.processor.RecordContext;
 import org.apache.kafka.streams.processor.StreamPartitioner;
 import org.apache.kafka.streams.processor.TopicNameExtractor;
 import org.apache.kafka.streams.state.Stores;
@@ -62,8 +63,6 @@ public final class SchedulerTopology {
         AvroSerializer<SpecificRecord> avro = new AvroSerializer<>();
         avro.configure(inputs.serdes(), false);
 
-        TopicNameExtractor<String, Task> tasksOfProvider =
-                (key, task, context) -> topics.tasks(task.getProvider()).name();
         StreamPartitioner<String, RunEvent> byJob = (topic, key, event, partitions) ->
                 Optional.of(Set.of(RunId.partition(RunId.parse(event.getRunId()).jobKey(), partitions)));
 
@@ -83,7 +82,7 @@ public final class SchedulerTopology {
         topology.addStateStore(
                 Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore(STORE), Serdes.String(), Serdes.ByteArray()),
                 "scheduler");
-        topology.addSink(TASKS, tasksOfProvider, new StringSerializer(), avro::serialize, "scheduler");
+        topology.addSink(TASKS, new TasksOfProvider(topics), new StringSerializer(), avro::serialize, "scheduler");
         topology.addSink(EVENTS, topics.runs().name(), new StringSerializer(), avro::serialize, byJob, "scheduler");
         topology.addSink(
                 DEADLETTERS,
@@ -92,5 +91,18 @@ public final class SchedulerTopology {
                 new ByteArraySerializer(),
                 "scheduler");
         return topology;
+    }
+
+    /** A class rather than a lambda, so that the described topology is the same in every process. */
+    private record TasksOfProvider(Topics topics) implements TopicNameExtractor<String, Task> {
+        @Override
+        public String extract(String key, Task task, RecordContext context) {
+            return topics.tasks(task.getProvider()).name();
+        }
+
+        @Override
+        public String toString() {
+            return topics.tasks("<provider>").name();
+        }
     }
 }
