@@ -1,0 +1,168 @@
+package io.elder.embedded;
+
+import com.unboundid.ldap.sdk.LDAPException;
+import io.elder.embedded.servers.ServerStartException;
+import io.elder.runtime.Health;
+import io.elder.runtime.Launcher;
+import io.elder.runtime.Metrics;
+import io.elder.runtime.OpsServer;
+import io.elder.runtime.Settings;
+import io.elder.runtime.SettingsException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Everything in one process, on a laptop or in a test. */
+@Command(
+        name = "up",
+        mixinStandardHelpOptions = true,
+        description = "Runs the broker, the database and every role in this process; data is kept under .elder/.")
+public final class UpMain implements Callable<Integer> {
+    @Option(
+            names = "--demo",
+            description =
+                    "add a company's directory that changes every few seconds, and print the inventory as it grows")
+    private boolean demo;
+
+    @Option(names = "--once", description = "run every enabled connector once, print the inventory and exit")
+    private boolean once;
+
+    @Option(
+            names = "--data",
+            defaultValue = ".elder",
+            description = "where everything is kept (default: ${DEFAULT-VALUE})")
+    private Path folder;
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new UpMain()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws IOException, InterruptedException, SQLException, LDAPException {
+        Instant begin = Instant.now();
+        Map<String, String> defaults = new LinkedHashMap<>(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "WARN"));
+        defaults.putAll(Launcher.environment().values());
+        CountDownLatch told = new CountDownLatch(1);
+        CountDownLatch down = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(told, down), "shutdown"));
+        try (DemoDirectory directory = demo ? demoDirectory(defaults) : null;
+                Metrics metrics = new Metrics()) {
+            Settings settings = Settings.of(defaults);
+            Launcher.logging(settings);
+            String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
+            int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
+            settings.check();
+            Files.createDirectories(folder);
+            try (Pipeline pipeline = new Pipeline(folder.toAbsolutePath(), settings, metrics);
+                    OpsServer ops = new OpsServer(host, port, "up", pipeline, metrics)) {
+                System.out.println("starting the broker, the database and the roles under " + folder);
+                pipeline.start();
+                if (!awaitReady(pipeline, told)) {
+                    return 1;
+                }
+                System.out.printf(
+                        "ready after %.1f s: health http://%s:%d/healthz, API http://127.0.0.1:%s/api/v1%n",
+                        Duration.between(begin, Instant.now()).toMillis() / 1000.0,
+                        host,
+                        ops.port(),
+                        settings.text("CONSOLE_PORT", "5000"));
+                return watch(new Inventory(pipeline.database()), directory, told);
+            }
+        } catch (SettingsException e) {
+            System.err.println("these settings are wrong:");
+            e.problems().forEach(problem -> System.err.println("  " + problem));
+            return 2;
+        } catch (ServerStartException e) {
+            System.err.println(e.getMessage());
+            return 1;
+        } finally {
+            down.countDown();
+        }
+    }
+
+    private int watch(Inventory inventory, DemoDirectory directory, CountDownLatch told)
+            throws InterruptedException, SQLException, LDAPException {
+        Instant begin = Instant.now();
+        Instant nextChange = begin.plusSeconds(15);
+        String shown = "";
+        while (!told.await(1, TimeUnit.SECONDS)) {
+            String line = inventory.line();
+            if (!line.equals(shown)) {
+                System.out.println(line);
+                shown = line;
+            }
+            if (once && inventory.allRunsVisible()) {
+                System.out.println();
+                System.out.print(inventory.table());
+                return inventory.lastRunsFailed() ? 1 : 0;
+            }
+            if (directory != null && !once && Instant.now().isAfter(nextChange)) {
+                System.out.println("directory: " + directory.change());
+                nextChange = Instant.now().plusSeconds(4);
+            }
+        }
+        System.out.println("stopping");
+        return 0;
+    }
+
+    private static boolean awaitReady(Pipeline pipeline, CountDownLatch told) throws InterruptedException {
+        Instant patience = Instant.now().plusSeconds(120);
+        while (!told.await(100, TimeUnit.MILLISECONDS)) {
+            Health health = pipeline.health();
+            if (health.ok()) {
+                return true;
+            }
+            if (Instant.now().isAfter(patience)) {
+                System.err.println("still not ready after two minutes:");
+                health.reasons().forEach(reason -> System.err.println("  " + reason));
+                return false;
+            }
+        }
+        return false;
+    }
+
+    private static DemoDirectory demoDirectory(Map<String, String> settings) throws LDAPException {
+        String password = UUID.randomUUID().toString();
+        DemoDirectory directory = new DemoDirectory(password);
+        settings.putAll(Map.of(
+                "LDAP_ENABLED",
+                "true",
+                "LDAP_SERVER",
+                "localhost",
+                "LDAP_PORT",
+                Integer.toString(directory.port()),
+                "LDAP_USE_SSL",
+                "false",
+                "LDAP_START_TLS",
+                "false",
+                "LDAP_BASE_DN",
+                DemoDirectory.BASE_DN,
+                "LDAP_BIND_DN",
+                DemoDirectory.BIND_DN,
+                "LDAP_BIND_PASSWORD",
+                password));
+        settings.putIfAbsent("LDAP_SYNC_INTERVAL", "10");
+        return directory;
+    }
+
+    private static void stop(CountDownLatch told, CountDownLatch down) {
+        told.countDown();
+        try {
+            down.await(30, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
