@@ -15,6 +15,7 @@ import io.elder.schemas.avro.Row;
 import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.avro.Seal;
+import io.elder.schemas.avro.SealReport;
 import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
 import io.elder.schemas.serde.DeadLetter;
@@ -283,6 +284,18 @@ class NormalizerTopologyTest {
     }
 
     @Test
+    void theBudgetIsThatOfAllPartitionsTogetherOnceAllHaveReported() {
+        partitionReports(0, 40, 11);
+        partitionReports(1, 10, 10);
+        partitionReports(1, 10, 10);
+        assertThat(states()).isEmpty();
+        assertThat(all()).isEmpty();
+        partitionReports(2, 0, 0);
+        assertThat(states()).containsExactly("held");
+        assertThat(((ScopeMark) all().getLast().getBody()).getRawPartitions()).isEqualTo(3);
+    }
+
+    @Test
     void aRecordAfterItsDeadlineIsFenced() {
         raw.pipeInput(
                 "k", record(SCOPE, 1, new RawResource("ldap/host/ldap_user/alice", payload("alice", "A"))), at(100));
@@ -326,6 +339,12 @@ class NormalizerTopologyTest {
 
     private void seal(String scope, int minute, long count) {
         raw.pipeInput(scope, record(scope, minute, new Seal(0, 1, count, count)), at(minute));
+    }
+
+    private void partitionReports(int partition, long live, long vanished) {
+        SealReport report =
+                new SealReport("1.1", "attempt-1", "ldap", "ldap_user", at(1), partition, 3, 0L, 0L, live, vanished);
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(1), report), at(1));
     }
 
     private void command(String plan, String action) {

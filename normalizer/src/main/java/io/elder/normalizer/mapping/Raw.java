@@ -61,7 +61,7 @@ public final class Raw {
     }
 
     public String text(String field) {
-        return maybeText(field).orElseThrow(() -> new RejectedRecord(path + field, node.path(field), "a text"));
+        return maybeText(field).orElseThrow(() -> new RejectedRecord(path + field, "nothing", "a text"));
     }
 
     /** Absent, null and blank are all empty; a number or an object where text belongs is rejected. */
