@@ -53,8 +53,7 @@ public final class Migrations {
                     found.isPresent()
                             ? ": tables of shape " + shape + " (" + shape.madeBy() + ")"
                             : ": was empty, Elder's tables created in shape " + shape);
-            text.append(
-                    applied.isEmpty() ? "\nnothing to migrate" : "\nmigrated: " + String.join("; ", applied));
+            text.append(applied.isEmpty() ? "\nnothing to migrate" : "\nmigrated: " + String.join("; ", applied));
             if (found.isPresent() && !created.isEmpty()) {
                 text.append("\ncreated missing tables in shape A: ").append(String.join(", ", created));
             }
@@ -102,7 +101,8 @@ public final class Migrations {
         if (password.isBlank()) {
             throw new IllegalArgumentException("password of " + role + " is blank (expected: some text)");
         }
-        // The driver computes the SCRAM verifier: the password itself is in no statement and so in no log of the server.
+        // The driver computes the SCRAM verifier: the password itself is in no statement and so in no log of the
+        // server.
         owner.unwrap(PGConnection.class).alterUserPassword(role, password.toCharArray(), "scram-sha-256");
         try (Statement statement = owner.createStatement()) {
             statement.execute("ALTER ROLE " + statement.enquoteIdentifier(role, true) + " LOGIN");
@@ -148,16 +148,18 @@ public final class Migrations {
     private static List<String> warnings(Connection connection, MigrateResult result) throws SQLException {
         List<String> warnings = new ArrayList<>(result.warnings == null ? List.of() : result.warnings);
         try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '" + CDC_ROLE
-                        + "'), EXISTS (SELECT 1 FROM pg_publication WHERE pubname = '" + PUBLICATION + "')")) {
+                ResultSet row =
+                        statement.executeQuery("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '" + CDC_ROLE
+                                + "'), EXISTS (SELECT 1 FROM pg_publication WHERE pubname = '" + PUBLICATION + "')")) {
             row.next();
             if (!row.getBoolean(1)) {
                 warnings.add("role " + CDC_ROLE + " is missing; change capture needs it. As a superuser: CREATE ROLE "
                         + CDC_ROLE + " NOLOGIN REPLICATION; then migrate again");
             }
             if (!row.getBoolean(2)) {
-                warnings.add("publication " + PUBLICATION + " is missing; change capture needs it. Grant the owner CREATE"
-                        + " on the database, then migrate again");
+                warnings.add(
+                        "publication " + PUBLICATION + " is missing; change capture needs it. Grant the owner CREATE"
+                                + " on the database, then migrate again");
             }
         }
         return List.copyOf(warnings);
@@ -165,7 +167,8 @@ public final class Migrations {
 
     private static SortedSet<String> tables(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
-                ResultSet rows = statement.executeQuery("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")) {
+                ResultSet rows =
+                        statement.executeQuery("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")) {
             SortedSet<String> tables = new TreeSet<>();
             while (rows.next()) {
                 tables.add(rows.getString(1));
