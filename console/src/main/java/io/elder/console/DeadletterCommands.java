@@ -7,6 +7,7 @@ import io.elder.schemas.Topic;
 import io.elder.schemas.serde.DeadLetter;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -14,10 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Headers;
@@ -175,6 +178,7 @@ final class DeadletterCommands {
     /** The record and the marker that says so, both or neither. */
     private static void send(
             KafkaProducer<byte[], byte[]> producer, KafkaClients kafka, Letter letter, String resolution, String by) {
+        List<Future<RecordMetadata>> sends = new ArrayList<>();
         producer.beginTransaction();
         try {
             if (resolution.equals("retried")) {
@@ -185,23 +189,25 @@ final class DeadletterCommands {
                     }
                 });
                 headers.add(RETRIED, letter.id().getBytes(StandardCharsets.UTF_8));
-                producer.send(new ProducerRecord<>(
+                sends.add(producer.send(new ProducerRecord<>(
                         letter.header(DeadLetter.SOURCE_TOPIC),
                         sourcePartition(letter, producer),
                         letter.record().key(),
                         letter.record().value(),
-                        headers));
+                        headers)));
             }
             Headers marker = new RecordHeaders();
             marker.add(RESOLVES, letter.id().getBytes(StandardCharsets.UTF_8));
             marker.add(RESOLUTION, resolution.getBytes(StandardCharsets.UTF_8));
             marker.add(RESOLVED_BY, (by + " " + Instant.now()).getBytes(StandardCharsets.UTF_8));
-            producer.send(new ProducerRecord<>(
+            sends.add(producer.send(new ProducerRecord<>(
                     kafka.topics().deadletter().name(),
                     letter.record().partition(),
                     letter.record().key(),
                     null,
-                    marker));
+                    marker)));
+            producer.flush();
+            sends.forEach(Kafka::answer);
             producer.commitTransaction();
         } catch (KafkaException e) {
             producer.abortTransaction();
