@@ -48,6 +48,7 @@ public final class ElderCli {
     }
 
     /** From JDK 22 on there is a console also where nobody watches, and only from then on it can be asked. */
+    @SuppressWarnings("SystemConsoleNull")
     private static boolean isTerminal() {
         try {
             return System.console() != null

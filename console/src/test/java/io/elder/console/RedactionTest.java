@@ -8,8 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import org.junit.jupiter.api.Test;
 
 final class RedactionTest {
-    private static final String STORED =
-            """
+    private static final String STORED = """
             {"server": "ldap.example.com", "bind_password": "s3cret-1", "regions": ["a", "b"],
              "credentials_json": {"private_key": "s3cret-2"}, "url": "https://u:s3cret-3@h/x",
              "headers": [{"name": "Authorization", "value": "s3cret-4"}],
@@ -38,14 +37,16 @@ final class RedactionTest {
         JsonNode stored = json(STORED);
         JsonNode sent = json("{\"servers\": [{\"host\": \"two\", \"token\": \"" + Redaction.MARK + "\"}]}");
 
-        assertThat(Redaction.restore(sent, stored).at("/servers/0/token").asText()).isEqualTo("s3cret-6");
+        assertThat(Redaction.restore(sent, stored).at("/servers/0/token").asText())
+                .isEqualTo("s3cret-6");
         JsonNode other = json("{\"servers\": [{\"host\": \"three\", \"token\": \"" + Redaction.MARK + "\"}]}");
         assertThatThrownBy(() -> Redaction.restore(other, stored)).isInstanceOf(BadInput.class);
     }
 
     @Test
     void aMessageLosesTheSecretsOfItsConfiguration() throws Exception {
-        assertThat(Redaction.scrub("bind failed with s3cret-1 and s3cret-2", json(STORED))).doesNotContain("s3cret");
+        assertThat(Redaction.scrub("bind failed with s3cret-1 and s3cret-2", json(STORED)))
+                .doesNotContain("s3cret");
     }
 
     private static JsonNode json(String text) throws Exception {
