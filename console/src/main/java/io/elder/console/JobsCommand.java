@@ -124,8 +124,8 @@ final class JobsCommand {
             throw new BadInput("--limit: " + limit + " (expected: 1 to 1000)");
         }
         try (HikariDataSource database = site.database()) {
-            if (id != null) {
-                jobs(database).find(id).orElseThrow(() -> notFound(id));
+            if (id != null && jobs(database).find(id).isEmpty()) {
+                throw notFound(id);
             }
             List<ObjectNode> runs = jobs(database).history(Optional.ofNullable(id), limit);
             if (json) {

@@ -70,7 +70,6 @@ public final class Rebuild {
                     }
                 } catch (GroupIdNotFoundException e) {
                     // It has never run here.
-                    continue;
                 }
             }
             return running;
@@ -229,7 +228,6 @@ public final class Rebuild {
             Kafka.answer(admin.deleteConsumerGroups(List.of(group)).all());
         } catch (GroupIdNotFoundException e) {
             // It has never run here: nothing to forget.
-            return;
         } catch (KafkaException e) {
             throw new CommandFailed("the positions of " + group + " could not be reset: " + e.getMessage(), e);
         }
