@@ -20,7 +20,7 @@ public final class ElderCli {
         String level = environment.find("LOG_LEVEL").orElse("ERROR");
         Settings settings = environment.with(java.util.Map.of("LOG_LEVEL", level));
         Launcher.logging(settings);
-        Terminal terminal = new Terminal(System.out, System.err, System.console() != null && System.console().isTerminal());
+        Terminal terminal = new Terminal(System.out, System.err, isTerminal());
         System.exit(run(settings, terminal, args));
     }
 
@@ -45,6 +45,19 @@ public final class ElderCli {
             return 2;
         }
         return line.execute(args);
+    }
+
+    /** From JDK 22 on there is a console also where nobody watches, and only from then on it can be asked. */
+    @SuppressWarnings("SystemConsoleNull")
+    private static boolean isTerminal() {
+        try {
+            return System.console() != null
+                    && (boolean) java.io.Console.class.getMethod("isTerminal").invoke(System.console());
+        } catch (NoSuchMethodException e) {
+            return true;
+        } catch (ReflectiveOperationException e) {
+            return false;
+        }
     }
 
     private static void addHelp(CommandLine line) {

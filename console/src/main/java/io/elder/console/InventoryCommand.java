@@ -38,7 +38,8 @@ final class InventoryCommand {
                         table.path("deleted").asText()));
                 table.path("types")
                         .properties()
-                        .forEach(type -> rows.add(List.of("", type.getKey(), type.getValue().asText(), "")));
+                        .forEach(type -> rows.add(
+                                List.of("", type.getKey(), type.getValue().asText(), "")));
             }
             terminal.rows(List.of("table", "type", "live", "deleted"), rows);
         }
@@ -53,7 +54,8 @@ final class InventoryCommand {
             @Option(
                             names = "--table",
                             defaultValue = "entities",
-                            description = "entities, organizations, identities or groups; ${DEFAULT-VALUE} if not given")
+                            description =
+                                    "entities, organizations, identities or groups; ${DEFAULT-VALUE} if not given")
                     String table,
             @Option(names = "--deleted", description = "soft-deleted rows too") boolean deleted,
             @Option(names = "--limit", defaultValue = "100") int limit,
@@ -69,8 +71,9 @@ final class InventoryCommand {
                     case "organizations" -> InventoryReader.ORGANIZATIONS;
                     case "identities" -> InventoryReader.IDENTITIES;
                     case "groups", "identity_groups" -> InventoryReader.GROUPS;
-                    default -> throw new BadInput(
-                            "--table: " + table + " (expected: entities, organizations, identities or groups)");
+                    default ->
+                        throw new BadInput(
+                                "--table: " + table + " (expected: entities, organizations, identities or groups)");
                 };
         Map<String, Object> filters = new LinkedHashMap<>();
         put(listing, filters, "type", "--type", type);

@@ -39,7 +39,8 @@ final class JobsCommand {
             @Option(
                             names = "--config",
                             defaultValue = "{}",
-                            description = "JSON, @file with JSON, or - for standard input; keep secrets off the command line")
+                            description =
+                                    "JSON, @file with JSON, or - for standard input; keep secrets off the command line")
                     String config,
             @Option(names = "--organization-id") Integer organization,
             @Option(names = "--schedule-interval", description = "seconds; 0 runs once; 3600 if not given")
@@ -50,7 +51,9 @@ final class JobsCommand {
             throws SQLException, IOException {
         ObjectNode body = JSON.createObjectNode().put("name", name).put("provider", provider);
         body.set("config", parse(config));
-        body.put("organization_id", organization).put("schedule_interval", interval).put("description", description);
+        body.put("organization_id", organization)
+                .put("schedule_interval", interval)
+                .put("description", description);
         body.put("enabled", !disabled);
         JobDraft draft = JobDraft.toCreate(body);
         try (HikariDataSource database = site.database()) {
@@ -91,8 +94,12 @@ final class JobsCommand {
             } else {
                 job.remove("config_json");
                 job.properties()
-                        .forEach(field -> terminal.line(String.format("%-20s %s", field.getKey(),
-                                field.getValue().isTextual() ? field.getValue().asText() : field.getValue().toString())));
+                        .forEach(field -> terminal.line(String.format(
+                                "%-20s %s",
+                                field.getKey(),
+                                field.getValue().isTextual()
+                                        ? field.getValue().asText()
+                                        : field.getValue().toString())));
             }
         }
         return 0;
@@ -117,8 +124,8 @@ final class JobsCommand {
             throw new BadInput("--limit: " + limit + " (expected: 1 to 1000)");
         }
         try (HikariDataSource database = site.database()) {
-            if (id != null) {
-                jobs(database).find(id).orElseThrow(() -> notFound(id));
+            if (id != null && jobs(database).find(id).isEmpty()) {
+                throw notFound(id);
             }
             List<ObjectNode> runs = jobs(database).history(Optional.ofNullable(id), limit);
             if (json) {
@@ -145,14 +152,15 @@ final class JobsCommand {
     int test(@Parameters(paramLabel = "ID") int id, @Option(names = "--json") boolean json) throws SQLException {
         try (HikariDataSource database = site.database()) {
             ObjectNode job = jobs(database).findWithSecrets(id).orElseThrow(() -> notFound(id));
-            ObjectNode result = ConnectionTest.run(
-                    ServiceLoader.load(JobTester.class).findFirst(), id, job, Clock.systemUTC());
+            ObjectNode result =
+                    ConnectionTest.run(ServiceLoader.load(JobTester.class).findFirst(), id, job, Clock.systemUTC());
             boolean success = result.path("success").asBoolean();
             print(
                     result,
                     json,
                     success
-                            ? "job " + id + ": connected as " + result.path("identity").asText()
+                            ? "job " + id + ": connected as "
+                                    + result.path("identity").asText()
                             : "job " + id + ": " + result.path("error").asText());
             return success ? 0 : 1;
         }
@@ -193,7 +201,8 @@ final class JobsCommand {
             return JSON.readTree(text);
         } catch (JsonProcessingException e) {
             // Not the parser's message: it quotes the text, which may hold a secret.
-            throw new BadInput("--config: malformed JSON (expected: an object, e.g. {\"server\": \"ldap.example.com\"})");
+            throw new BadInput(
+                    "--config: malformed JSON (expected: an object, e.g. {\"server\": \"ldap.example.com\"})");
         }
     }
 }

@@ -47,7 +47,8 @@ final class SchemasCommand {
             String subject = topic.name() + "-value";
             Schema schema = SpecificData.get().getSchema(topic.type());
             try {
-                rows.add(List.of(subject, schema.getName(), word, Integer.toString(call.id(registry, subject, schema))));
+                rows.add(
+                        List.of(subject, schema.getName(), word, Integer.toString(call.id(registry, subject, schema))));
             } catch (SchemaRegistryException e) {
                 failed = true;
                 rows.add(List.of(subject, schema.getName(), "failed: " + e.getMessage(), "-"));

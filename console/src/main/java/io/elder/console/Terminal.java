@@ -60,7 +60,11 @@ record Terminal(PrintStream out, PrintStream err, boolean interactive) {
                 widths[i] = Math.max(widths[i], cell(row.get(i)).length());
             }
         }
-        out.println(line(headers.stream().map(header -> header.toUpperCase(java.util.Locale.ROOT)).toList(), widths));
+        out.println(line(
+                headers.stream()
+                        .map(header -> header.toUpperCase(java.util.Locale.ROOT))
+                        .toList(),
+                widths));
         rows.forEach(row -> out.println(line(row, widths)));
     }
 

@@ -33,9 +33,12 @@ final class TopicsCommand {
         }
         try (Admin admin = Site.admin(kafka)) {
             Set<String> present = Kafka.answer(admin.listTopics().names());
-            create(admin, kafka, kafka.topics().all().stream()
-                    .filter(topic -> !present.contains(topic.name()))
-                    .toList());
+            create(
+                    admin,
+                    kafka,
+                    kafka.topics().all().stream()
+                            .filter(topic -> !present.contains(topic.name()))
+                            .toList());
             print(kafka, present);
         }
         return 0;

@@ -1,0 +1,81 @@
+package io.elder.console;
+
+import com.zaxxer.hikari.HikariDataSource;
+import io.elder.runtime.Database;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "rebuild",
+        description = {
+            "Derives the inventory anew from the raw topics. Stop the normalizer and the sink first, and start them",
+            "when it says so; it shows their progress and ends when they are done. Rows are kept and keep their ids;",
+            "with --empty they are deleted first. What people decided on held deletions is asked for again.",
+            "Delete the normalizer's state directories while it is stopped, if they outlive it."
+        })
+final class RebuildCommand implements Callable<Integer> {
+    private static final int BAR = 30;
+
+    private final Site site;
+    private final Terminal terminal;
+
+    @Option(names = "--empty", description = "deletes the rows of the inventory first; needs --yes")
+    private boolean empty;
+
+    @Option(names = "--yes", description = "says that you mean it")
+    private boolean yes;
+
+    @Option(names = "--no-watch", description = "ends after the reset")
+    private boolean noWatch;
+
+    @Option(names = "--watch-only", description = "shows the progress of a rebuild that was started")
+    private boolean watchOnly;
+
+    RebuildCommand(Site site, Terminal terminal) {
+        this.site = site;
+        this.terminal = terminal;
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        if (empty && !yes) {
+            throw new BadInput("--empty deletes the inventory's rows (expected: --yes with it)");
+        }
+        Database owner = Database.from(site.settings(), "DATABASE_OWNER_URL", "DATABASE_URL", "DB_URL");
+        site.settings().check();
+        try (HikariDataSource database = owner.pool("rebuild", 2)) {
+            Rebuild rebuild = new Rebuild(site.kafka(), database);
+            if (!watchOnly) {
+                rebuild.reset(empty, terminal::line);
+                terminal.line("start the normalizer and the sink now");
+            }
+            if (!noWatch) {
+                watch(rebuild);
+            }
+        }
+        return 0;
+    }
+
+    private void watch(Rebuild rebuild) throws Exception {
+        int quiet = 0;
+        long lastTold = 0;
+        while (quiet < 2) {
+            Rebuild.Progress progress = rebuild.progress();
+            long percent = progress.rawTotal() == 0 ? 100 : progress.rawDone() * 100 / progress.rawTotal();
+            String text = progress.rawDone() + " of " + progress.rawTotal() + " raw records, "
+                    + progress.sinkRemaining() + " rows to write";
+            int filled = (int) (percent * BAR / 100);
+            terminal.progress("[" + "#".repeat(filled) + ".".repeat(BAR - filled) + "] " + percent + "% " + text);
+            if (!terminal.interactive() && System.nanoTime() - lastTold > 5_000_000_000L) {
+                terminal.say("rebuild: " + percent + "% " + text);
+                lastTold = System.nanoTime();
+            }
+            // Twice in a row: the normalizer's last output may not have been there at the first look.
+            quiet = progress.normalized() && progress.sinkRemaining() == 0 ? quiet + 1 : 0;
+            Thread.sleep(1000);
+        }
+        terminal.progressDone();
+        terminal.line("rebuilt");
+    }
+}
