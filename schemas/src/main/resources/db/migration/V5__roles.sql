@@ -86,6 +86,8 @@ BEGIN
     PERFORM pipeline.grant_columns('elder_worker', 'SELECT', 'builtin_secrets', values_of);
     PERFORM pipeline.grant_columns('elder_worker', 'INSERT', 'builtin_secrets', values_of);
     PERFORM pipeline.grant_columns('elder_worker', 'UPDATE', 'builtin_secrets', values_of);
+    -- An upsert tells an inserted row from an updated one by its xmax.
+    GRANT SELECT (xmax) ON public.identities, public.builtin_secrets TO elder_worker;
     -- jobs and their history
     GRANT SELECT ON public.discovery_jobs TO elder_worker;
     PERFORM pipeline.grant_columns('elder_worker', 'INSERT', 'discovery_jobs', pointers);

@@ -7,24 +7,27 @@ import io.elder.runtime.Health;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Settings;
 import java.util.Map;
-import java.util.ServiceLoader;
+import java.util.Optional;
 
 /** The console as a process of its own. */
 public final class ConsoleMain {
     private ConsoleMain() {}
 
     public static void main(String[] args) {
-        System.exit(Launcher.run("console", args, (settings, metrics) -> create(settings)));
+        System.exit(Launcher.run("console", args, (settings, metrics) -> component(settings, Optional.empty())));
     }
 
-    /** The console with its own connections to Elder's database, and a tester where one is on the classpath. */
-    public static Component create(Settings settings) {
+    /**
+     * The console with its own connections to Elder's database.
+     *
+     * @param tester tries connections; a console without one says so when it is asked to
+     */
+    public static Component component(Settings settings, Optional<JobTester> tester) {
         ConsoleSettings console = ConsoleSettings.from(settings);
         Database database = Database.from(settings);
         settings.check();
         HikariDataSource pool = database.pool("console", 4);
-        ConsoleApi api = new ConsoleApi(
-                console, pool, ServiceLoader.load(JobTester.class).findFirst());
+        ConsoleApi api = new ConsoleApi(console, pool, tester);
         return new Component() {
             @Override
             public void start() {

@@ -1,12 +1,16 @@
 package io.elder.embedded;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.elder.cdc.CdcMain;
 import io.elder.console.ConsoleMain;
+import io.elder.console.JobTester;
 import io.elder.embedded.servers.EmbeddedBroker;
 import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.fetch.ConnectivityCheck;
 import io.elder.fetch.FetcherMain;
 import io.elder.normalizer.Normalizer;
 import io.elder.runtime.Component;
+import io.elder.runtime.Database;
 import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
@@ -29,6 +33,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -78,14 +83,17 @@ public final class Pipeline implements Component {
         Settings worker = settings("elder_worker", workerPassword);
         migrate(workerPassword);
         TopicCreation.createMissing(new KafkaClients(owner));
-        roles.put("console", ConsoleMain.component(owner, metrics));
+        roles.put("console", ConsoleMain.component(owner, Optional.of(tester(worker))));
         roles.put("cdc", CdcMain.component(owner, metrics));
         roles.put("scheduler", SchedulerMain.component(worker, metrics));
         roles.put("fetcher", FetcherMain.component(worker, metrics));
         roles.put("normalizer", new Normalizer(worker, metrics));
         roles.put("sink", SinkMain.component(worker, metrics));
         // Each waits for its own threads; together they are up as soon as the slowest.
-        roles.values().stream().map(role -> CompletableFuture.runAsync(role::start)).toList().forEach(CompletableFuture::join);
+        roles.values().stream()
+                .map(role -> CompletableFuture.runAsync(role::start))
+                .toList()
+                .forEach(CompletableFuture::join);
     }
 
     /** The database, for looking at what arrived. */
@@ -108,8 +116,9 @@ public final class Pipeline implements Component {
             return Health.notReady("starting");
         }
         List<Health> parts = new ArrayList<>();
-        roles.forEach((name, role) -> parts.add(
-                new Health(role.health().reasons().stream().map(reason -> name + ": " + reason).toList())));
+        roles.forEach((name, role) -> parts.add(new Health(role.health().reasons().stream()
+                .map(reason -> name + ": " + reason)
+                .toList())));
         return Health.all(parts);
     }
 
@@ -148,6 +157,20 @@ public final class Pipeline implements Component {
         return started;
     }
 
+    /** Tries a job's connection as a fetcher would, with the rights that a fetcher has. */
+    private static JobTester tester(Settings worker) {
+        Database elder = Database.from(worker);
+        return (jobId, provider, configuration) -> {
+            try (HikariDataSource pool = elder.pool("job-test", 1)) {
+                ConnectivityCheck.Outcome outcome = ConnectivityCheck.job(jobId, provider, worker, pool);
+                if (!outcome.ok()) {
+                    throw new IOException(outcome.message());
+                }
+                return new JobTester.Connection(provider, outcome.message());
+            }
+        };
+    }
+
     private void migrate(String workerPassword) {
         Migrations.migrate(database.jdbcUrl(OWNER, DATABASE), OWNER, "");
         try (Connection connection = database.connect(DATABASE)) {
@@ -163,9 +186,12 @@ public final class Pipeline implements Component {
         values.put("SCHEMA_REGISTRY_URL", "inprocess://up");
         values.put("TOPIC_PARTITIONS", given.text("TOPIC_PARTITIONS", "2"));
         values.put("TOPIC_REPLICATION_FACTOR", "1");
-        values.put("DATABASE_URL", password == null ? database.url(user, DATABASE) : database.url(user, password, DATABASE));
+        values.put(
+                "DATABASE_URL",
+                password == null ? database.url(user, DATABASE) : database.url(user, password, DATABASE));
         values.put("CDC_DATABASE_URL", database.url(OWNER, DATABASE));
-        // The broker inside allows what a stock broker does not: to notice within seconds that its one worker was killed.
+        // The broker inside allows what a stock broker does not: to notice within seconds that its one worker was
+        // killed.
         values.put("CDC_SESSION_TIMEOUT", "2s");
         values.put("CDC_TRANSACTION_TIMEOUT", "3s");
         values.put("STATE_DIR", folder.resolve("state").toString());

@@ -33,7 +33,8 @@ class ConfigurationPageTest {
     private static Set<String> readBySources() throws IOException {
         Set<String> names = new TreeSet<>();
         try (Stream<Path> files = Files.walk(ROOT)) {
-            files.filter(file -> file.toString().endsWith(".java") && file.toString().contains("src/main"))
+            files.filter(file ->
+                            file.toString().endsWith(".java") && file.toString().contains("src/main"))
                     .forEach(file -> collect(file, names));
         }
         return names;
