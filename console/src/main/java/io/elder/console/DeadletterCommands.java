@@ -40,8 +40,6 @@ final class DeadletterCommands {
     static final String RESOLVES = "elder.resolves";
     static final String RESOLUTION = "elder.resolution";
     static final String RESOLVED_BY = "elder.resolved.by";
-    /** On a record that was sent again: the letter that it comes from. */
-    static final String RETRIED = "elder.retried";
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -188,7 +186,7 @@ final class DeadletterCommands {
                         headers.add(header);
                     }
                 });
-                headers.add(RETRIED, letter.id().getBytes(StandardCharsets.UTF_8));
+                headers.add(DeadLetter.RETRIED, letter.id().getBytes(StandardCharsets.UTF_8));
                 sends.add(producer.send(new ProducerRecord<>(
                         letter.header(DeadLetter.SOURCE_TOPIC),
                         sourcePartition(letter, producer),
