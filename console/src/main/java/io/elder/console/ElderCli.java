@@ -3,6 +3,7 @@ package io.elder.console;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
@@ -12,6 +13,9 @@ import picocli.CommandLine.Help.Ansi;
 /** The operators' commands. Exit codes: 0 done, 1 it failed, 2 wrong usage or settings. */
 @Command(name = "elder", description = "Elder Worker's commands.", synopsisSubcommandLabel = "COMMAND")
 public final class ElderCli {
+    /** Written by {@code ./elder up} while it runs. */
+    private static final Path RUNNING = Path.of(".elder", "site.env");
+
     private ElderCli() {}
 
     public static void main(String[] args) {
@@ -21,7 +25,7 @@ public final class ElderCli {
         Settings settings = environment.with(java.util.Map.of("LOG_LEVEL", level));
         Launcher.logging(settings);
         Terminal terminal = new Terminal(System.out, System.err, isTerminal());
-        System.exit(run(settings, terminal, args));
+        System.exit(run(Site.orRunning(settings, RUNNING, terminal), terminal, args));
     }
 
     static int run(Settings settings, Terminal terminal, String... args) {
