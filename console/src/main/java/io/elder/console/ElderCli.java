@@ -11,7 +11,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 
 /** The operators' commands. Exit codes: 0 done, 1 it failed, 2 wrong usage or settings. */
-@Command(name = "elder", description = "Elder Worker's commands.", synopsisSubcommandLabel = "COMMAND")
+@Command(
+        name = "elder",
+        mixinStandardHelpOptions = true,
+        description = "Elder Worker's commands.",
+        synopsisSubcommandLabel = "COMMAND")
 public final class ElderCli {
     /** Written by {@code ./elder up} while it runs. */
     private static final Path RUNNING = Path.of(".elder", "site.env");
@@ -30,6 +34,7 @@ public final class ElderCli {
 
     static int run(Settings settings, Terminal terminal, String... args) {
         Site site = new Site(settings);
+        // Help is asked for in each annotation: picocli hands methods the wrong arguments where it is added later.
         CommandLine line = new CommandLine(new ElderCli())
                 .addSubcommand(new JobsCommand(site, terminal))
                 .addSubcommand(new InventoryCommand(site, terminal))
@@ -39,7 +44,6 @@ public final class ElderCli {
                 .addSubcommand(new HeldCommands(site, terminal))
                 .addSubcommand(new DeadletterCommands(site, terminal))
                 .addSubcommand(new RebuildCommand(site, terminal));
-        addHelp(line);
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.interactive() ? Ansi.AUTO : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(terminal.out(), true, java.nio.charset.StandardCharsets.UTF_8));
         line.setErr(new java.io.PrintWriter(terminal.err(), true, java.nio.charset.StandardCharsets.UTF_8));
@@ -62,15 +66,6 @@ public final class ElderCli {
         } catch (ReflectiveOperationException e) {
             return false;
         }
-    }
-
-    private static void addHelp(CommandLine line) {
-        line.getCommandSpec().mixinStandardHelpOptions(true);
-        boolean group = !line.getSubcommands().isEmpty();
-        if (group && line.getParent() != null) {
-            line.getCommandSpec().usageMessage().synopsisSubcommandLabel("COMMAND");
-        }
-        line.getSubcommands().values().forEach(ElderCli::addHelp);
     }
 
     private static int failed(Terminal terminal, Exception failure) {

@@ -9,6 +9,7 @@ import picocli.CommandLine.Option;
 
 @Command(
         name = "rebuild",
+        mixinStandardHelpOptions = true,
         description = {
             "Derives the inventory anew from the raw topics. Stop the normalizer and the sink first, and start them",
             "when it says so; it shows their progress and ends when they are done. Rows are kept and keep their ids;",

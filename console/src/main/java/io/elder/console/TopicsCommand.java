@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-@Command(name = "topics", description = "The pipeline's Kafka topics.")
+@Command(name = "topics", mixinStandardHelpOptions = true, description = "The pipeline's Kafka topics.")
 final class TopicsCommand {
     private final Site site;
     private final Terminal terminal;
@@ -22,6 +22,7 @@ final class TopicsCommand {
 
     @Command(
             name = "create",
+            mixinStandardHelpOptions = true,
             description = "Creates the topics that are missing, with TOPIC_PARTITIONS and TOPIC_REPLICATION_FACTOR.")
     int create(@Option(names = "--dry-run", description = "prints them, and asks no cluster") boolean dryRun) {
         KafkaClients kafka = site.kafka();
