@@ -154,7 +154,8 @@ public final class Launcher {
         return overrides;
     }
 
-    static Map<String, String> dotEnv(Path file) {
+    /** The {@code NAME=value} lines of a file; none if it can't be read. */
+    public static Map<String, String> dotEnv(Path file) {
         Map<String, String> values = new LinkedHashMap<>();
         if (!Files.isReadable(file)) {
             return values;
