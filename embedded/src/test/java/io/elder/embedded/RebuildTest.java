@@ -118,12 +118,11 @@ class RebuildTest {
     @Test
     void theRawTopicsGiveTheSameRowsAgain() throws Exception {
         int job = Integer.parseInt(
-                rows(
-                                "insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values"
-                                        + " ('directory', 'ldap', '{\"server\": \"localhost\", \"port\": "
-                                        + directory.getListenPort() + ", \"base_dn\": \"" + BASE
-                                        + "\", \"bind_dn\": \"cn=reader," + BASE
-                                        + "\", \"bind_password\": \"secret\"}', 0, true) returning id")
+                rows("insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values"
+                                + " ('directory', 'ldap', '{\"server\": \"localhost\", \"port\": "
+                                + directory.getListenPort() + ", \"base_dn\": \"" + BASE
+                                + "\", \"bind_dn\": \"cn=reader," + BASE
+                                + "\", \"bind_password\": \"secret\"}', 0, true) returning id")
                         .getFirst());
         awaitRuns(1);
         directory.delete("uid=p3,ou=people," + BASE);
