@@ -19,7 +19,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,7 +31,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * it is quiet.
  */
 final class FaultCampaign {
-    private static final Duration UP = Duration.ofSeconds(180);
+    private static final Duration UP = Duration.ofMinutes(3);
     private static final Duration SYNC = Duration.ofMinutes(10);
     private static final int SHOWN = 5;
 
@@ -222,16 +224,16 @@ final class FaultCampaign {
 
     private void compare(Connection connection, FaultDirectory directory, Map<String, Long> known, int job)
             throws SQLException, LDAPException {
-        Map<String, TreeSet<String>> expected = directory.expected();
-        for (Map.Entry<String, TreeSet<String>> table : expected.entrySet()) {
+        Map<String, NavigableSet<String>> expected = directory.expected();
+        for (Map.Entry<String, NavigableSet<String>> table : expected.entrySet()) {
             List<String> rows = texts(connection, LIVE.get(table.getKey()));
-            TreeSet<String> present = new TreeSet<>(rows);
+            Set<String> present = new TreeSet<>(rows);
             if (rows.size() != present.size()) {
                 differences.add(table.getKey() + ": " + (rows.size() - present.size()) + " rows twice");
             }
-            TreeSet<String> missing = new TreeSet<>(table.getValue());
+            Set<String> missing = new TreeSet<>(table.getValue());
             missing.removeAll(present);
-            TreeSet<String> surplus = new TreeSet<>(present);
+            Set<String> surplus = new TreeSet<>(present);
             surplus.removeAll(table.getValue());
             note(table.getKey() + ": missing", List.copyOf(missing));
             note(table.getKey() + ": not in the directory", List.copyOf(surplus));

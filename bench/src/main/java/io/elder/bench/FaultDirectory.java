@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Random;
 import java.util.TreeSet;
 
@@ -36,7 +37,7 @@ final class FaultDirectory implements AutoCloseable {
     private final InMemoryDirectoryServer server;
     private final List<String> people = new ArrayList<>();
     private final List<String> groups = new ArrayList<>();
-    private final Map<String, TreeSet<String>> members = new HashMap<>();
+    private final Map<String, NavigableSet<String>> members = new HashMap<>();
     private int named;
 
     /** @param records people, groups and memberships together, about */
@@ -98,7 +99,7 @@ final class FaultDirectory implements AutoCloseable {
         server.modifyDN(group(renamed), "cn=" + name, true);
         groups.set(groups.indexOf(renamed), name);
         members.put(name, members.remove(renamed));
-        for (TreeSet<String> of : members.values()) {
+        for (NavigableSet<String> of : members.values()) {
             if (of.remove(group(renamed))) {
                 of.add(group(name));
             }
@@ -119,8 +120,8 @@ final class FaultDirectory implements AutoCloseable {
     }
 
     /** The live rows of the tables that stand for this directory, one text per row. */
-    Map<String, TreeSet<String>> expected() throws LDAPException {
-        Map<String, TreeSet<String>> tables = new LinkedHashMap<>();
+    Map<String, NavigableSet<String>> expected() throws LDAPException {
+        Map<String, NavigableSet<String>> tables = new LinkedHashMap<>();
         for (String table : List.of("identities", "entities", "identity_groups", "memberships", "dependencies")) {
             tables.put(table, new TreeSet<>());
         }
@@ -197,7 +198,7 @@ final class FaultDirectory implements AutoCloseable {
     }
 
     private void found(String cn, int size) throws LDAPException {
-        TreeSet<String> of = new TreeSet<>();
+        NavigableSet<String> of = new TreeSet<>();
         // Nobody leaves this one, so that no group is ever without a member.
         of.add("cn=nobody," + BASE);
         while (of.size() <= size * 9 / 10) {
