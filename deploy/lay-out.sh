@@ -7,7 +7,7 @@ mkdir -p "$out/lib/jars"
 cp "$home/elder" "$out/elder"
 for module in cdc fetchers/scheduler fetchers/ldap normalizer sink console; do
   mkdir -p "$out/lib/$(dirname "$module")"
-  { ls "$home/$module"/target/*-SNAPSHOT.jar; tr ':' '\n' <"$home/$module/target/dependencies"; } | while read -r jar; do
+  { ls "$home/$module"/target/*-SNAPSHOT.jar; tr ':' '\n' <"$home/$module/target/dependencies"; echo; } | while read -r jar; do
     [ -n "$jar" ] || continue
     # Two modules of ours may share an artifact name with nobody: names are unique across the classpaths.
     cp -n "$jar" "$out/lib/jars/" 2>/dev/null || true

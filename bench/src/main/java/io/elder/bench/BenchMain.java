@@ -1,0 +1,28 @@
+package io.elder.bench;
+
+import io.elder.runtime.Launcher;
+import io.elder.runtime.Settings;
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** Measures the pipeline, and breaks it on purpose. */
+@Command(
+        name = "elder",
+        mixinStandardHelpOptions = true,
+        subcommands = {BenchMain.Bench.class, FaultsCommand.class})
+public final class BenchMain {
+    @Command(
+            name = "bench",
+            mixinStandardHelpOptions = true,
+            description = "Measurements; figures also go to bench/results/.",
+            subcommands = CdcBench.class)
+    static final class Bench {}
+
+    private BenchMain() {}
+
+    public static void main(String[] args) {
+        Launcher.logging(Settings.of(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "ERROR")));
+        System.exit(new CommandLine(new BenchMain()).execute(args));
+    }
+}

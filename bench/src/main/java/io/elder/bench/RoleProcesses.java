@@ -1,0 +1,238 @@
+package io.elder.bench;
+
+import java.io.File;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** The roles as processes of the operating system: started, watched, killed and started again. */
+public final class RoleProcesses implements AutoCloseable {
+    /** The roles of a pipeline, in the order in which they are started. */
+    public static final List<String> ROLES = List.of("sink", "normalizer", "fetcher", "scheduler", "cdc");
+
+    /** Start-up is what a campaign waits for, and it is mostly spent compiling. */
+    private static final List<String> OPTIONS = List.of(
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xshare:auto");
+
+    private final Path folder;
+    private final Map<String, String> environment;
+    private final HttpClient http =
+            HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
+    private final Map<String, Role> roles = Collections.synchronizedMap(new LinkedHashMap<>());
+
+    private record Role(List<String> command, Map<String, String> environment, int port, Process process) {}
+
+    /**
+     * @param folder for logs and working directories
+     * @param environment of every role; nothing else of this process's own gets through but where programs are
+     */
+    public RoleProcesses(Path folder, Map<String, String> environment) {
+        this.folder = folder;
+        this.environment = Map.copyOf(environment);
+    }
+
+    /** Starts a role of the built modules beside this one. */
+    public void start(String role) throws IOException {
+        start(role, command(role), Map.of("LOG_FORMAT", "text"));
+    }
+
+    /** Starts a process under this name with more settings; {@code HEALTH_CHECK_PORT} is chosen here. */
+    public void start(String name, List<String> command, Map<String, String> more) throws IOException {
+        int port = freePort();
+        Map<String, String> all = new LinkedHashMap<>(environment);
+        all.put("STATE_DIR", folder.resolve("state").toString());
+        all.putAll(more);
+        all.put("HEALTH_CHECK_HOST", "127.0.0.1");
+        all.put("HEALTH_CHECK_PORT", Integer.toString(port));
+        roles.put(name, new Role(command, all, port, launch(name, command, all)));
+    }
+
+    /** Kills with -9 and starts the same again. */
+    public void killAndRestart(String name) throws IOException, InterruptedException {
+        Role role = roles.get(name);
+        role.process().destroyForcibly();
+        if (!role.process().waitFor(10, TimeUnit.SECONDS)) {
+            throw new IllegalStateException(name + ": still there 10 s after kill -9");
+        }
+        roles.put(
+                name,
+                new Role(
+                        role.command(),
+                        role.environment(),
+                        role.port(),
+                        launch(name, role.command(), role.environment())));
+    }
+
+    /** Runs a command to its end. */
+    public int run(String name, List<String> command, Map<String, String> more)
+            throws IOException, InterruptedException {
+        Map<String, String> all = new LinkedHashMap<>(environment);
+        all.putAll(more);
+        return launch(name, command, all).waitFor();
+    }
+
+    public boolean isHealthy(String name) {
+        return get(name, "/healthz")
+                .filter(answer -> answer.statusCode() == 200)
+                .isPresent();
+    }
+
+    /** What an operator sees of a role; empty if it does not answer. */
+    public Optional<String> page(String name, String path) {
+        return get(name, path).map(HttpResponse::body);
+    }
+
+    /** Waits until every role is healthy. */
+    public void awaitHealthy(Duration atMost) throws InterruptedException {
+        Instant end = Instant.now().plus(atMost);
+        List<String> waiting = new ArrayList<>(roles.keySet());
+        while (true) {
+            waiting.removeIf(this::isHealthy);
+            if (waiting.isEmpty()) {
+                return;
+            }
+            if (Instant.now().isAfter(end)) {
+                StringBuilder why = new StringBuilder();
+                waiting.forEach(name -> why.append("; ")
+                        .append(name)
+                        .append(": ")
+                        .append(page(name, "/healthz").orElse("no answer"))
+                        .append(", see ")
+                        .append(log(name)));
+                throw new IllegalStateException("not healthy after " + atMost.toSeconds() + " s" + why);
+            }
+            Thread.sleep(100);
+        }
+    }
+
+    public Path log(String name) {
+        return folder.resolve(name + ".log");
+    }
+
+    @Override
+    public void close() {
+        List<Role> running = List.copyOf(roles.values());
+        running.forEach(role -> role.process().destroy());
+        for (Role role : running) {
+            try {
+                if (!role.process().waitFor(15, TimeUnit.SECONDS)) {
+                    role.process().destroyForcibly();
+                }
+            } catch (InterruptedException e) {
+                role.process().destroyForcibly();
+                Thread.currentThread().interrupt();
+            }
+        }
+        roles.clear();
+        http.close();
+    }
+
+    private Optional<HttpResponse<String>> get(String name, String path) {
+        Role role = roles.get(name);
+        try {
+            return Optional.of(http.send(
+                    HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + role.port() + path))
+                            .timeout(Duration.ofSeconds(3))
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString()));
+        } catch (IOException e) {
+            return Optional.empty();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+    }
+
+    private Process launch(String name, List<String> command, Map<String, String> all) throws IOException {
+        Files.createDirectories(folder);
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log(name).toFile()));
+        // This process's own settings would be the role's, too.
+        builder.environment().keySet().retainAll(Set.of("PATH", "HOME", "LANG", "TMPDIR"));
+        builder.environment().putAll(all);
+        return builder.start();
+    }
+
+    /** As ./elder runs it, without its look at whether something is to be built. */
+    static List<String> command(String role) throws IOException {
+        String[] moduleAndMain =
+                switch (role) {
+                    case "cdc" -> new String[] {"cdc", "io.elder.cdc.CdcMain", "-Xmx512m"};
+                    case "scheduler" ->
+                        new String[] {"fetchers/scheduler", "io.elder.scheduler.SchedulerMain", "-Xmx256m"};
+                    case "fetcher" -> new String[] {"fetchers/ldap", "io.elder.fetch.FetcherMain", "-Xmx512m"};
+                    case "normalizer" -> new String[] {"normalizer", "io.elder.normalizer.NormalizerMain", "-Xmx512m"};
+                    case "sink" -> new String[] {"sink", "io.elder.sink.SinkMain", "-Xmx512m"};
+                    default ->
+                        throw new IllegalArgumentException(
+                                "role: " + role + " (expected: " + String.join(", ", ROLES) + ")");
+                };
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(OPTIONS);
+        command.add(moduleAndMain[2]);
+        command.add("-cp");
+        command.add(classpath(home().resolve(moduleAndMain[0])));
+        command.add(moduleAndMain[1]);
+        return command;
+    }
+
+    private static String classpath(Path module) throws IOException {
+        Path target = module.resolve("target");
+        Path dependencies = target.resolve("dependencies");
+        if (!Files.exists(dependencies)) {
+            throw new IllegalStateException(module + " is not built (expected: " + dependencies + ")");
+        }
+        Set<String> classpath = new LinkedHashSet<>();
+        try (Stream<Path> jars = Files.list(target)) {
+            jars.map(Path::toString)
+                    .filter(jar -> jar.endsWith("-SNAPSHOT.jar"))
+                    .forEach(classpath::add);
+        }
+        classpath.addAll(List.of(Files.readString(dependencies).strip().split(File.pathSeparator)));
+        return String.join(File.pathSeparator, classpath);
+    }
+
+    /** The folder that holds ./elder. */
+    static Path home() {
+        Path at = Path.of("").toAbsolutePath();
+        while (at != null && !Files.isExecutable(at.resolve("elder"))) {
+            at = at.getParent();
+        }
+        if (at == null) {
+            throw new IllegalStateException(
+                    "working directory: " + Path.of("").toAbsolutePath() + " (expected: below the folder of ./elder)");
+        }
+        return at;
+    }
+
+    static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+}
