@@ -92,6 +92,7 @@ ELDER_TEST_SLAPD_SERVER=127.0.0.1
 ELDER_TEST_SLAPD_PORT=$slapd_port
 ELDER_TEST_SLAPD_BASE_DN=dc=example,dc=com
 ELDER_TEST_SLAPD_PASSWORD=reader-secret
+ELDER_TEST_SLAPD_DATA=$data
 ENV
   say "slapd on 127.0.0.1:$slapd_port: 10,000 users, 800 groups, 120,000 memberships, 60 OUs"
 }
@@ -162,6 +163,7 @@ ELDER_TEST_AD_SERVER=$address
 ELDER_TEST_AD_BASE_DN=$base
 ELDER_TEST_AD_DOMAIN=corp.example.test
 ELDER_TEST_AD_PASSWORD=Us3r-Passw0rd
+ELDER_TEST_AD_ADMIN_PASSWORD=$samba_password
 ELDER_TEST_AD_CA_FILE=$data/private/tls/ca.pem
 ENV
   say "Samba AD DC on $address:389 and :636"
