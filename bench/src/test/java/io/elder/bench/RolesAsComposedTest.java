@@ -35,7 +35,12 @@ class RolesAsComposedTest {
 
     /** What an operator writes into .env. */
     private static final Map<String, String> DOT_ENV = Map.of(
-            "ELDER_WORKER_PASSWORD", "worker-pw", "POSTGRES_PASSWORD", "owner-pw", "CONSOLE_TOKEN", "composed-console-token");
+            "ELDER_WORKER_PASSWORD",
+            "worker-pw",
+            "POSTGRES_PASSWORD",
+            "owner-pw",
+            "CONSOLE_TOKEN",
+            "composed-console-token");
 
     @TempDir
     static Path folder;
