@@ -35,13 +35,11 @@ import picocli.CommandLine.Parameters;
  * Dead letters. One is known by the partition and offset at which it lies, {@code 3-1042}. The topic only grows: that a
  * letter was retried or dropped is told by a marker, a record without a value whose header {@value #RESOLVES} names it.
  */
-@Command(name = "deadletter", description = "Records that could not be processed.")
+@Command(name = "deadletter", mixinStandardHelpOptions = true, description = "Records that could not be processed.")
 final class DeadletterCommands {
     static final String RESOLVES = "elder.resolves";
     static final String RESOLUTION = "elder.resolution";
     static final String RESOLVED_BY = "elder.resolved.by";
-    /** On a record that was sent again: the letter that it comes from. */
-    static final String RETRIED = "elder.retried";
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -80,7 +78,7 @@ final class DeadletterCommands {
         }
     }
 
-    @Command(name = "list", description = "Dead letters that wait for a decision.")
+    @Command(name = "list", mixinStandardHelpOptions = true, description = "Dead letters that wait for a decision.")
     int list(
             @Option(names = "--stage", description = "only those of this stage, e.g. sink") String stage,
             @Option(names = "--all", description = "retried and dropped ones too") boolean all,
@@ -99,7 +97,10 @@ final class DeadletterCommands {
         return 0;
     }
 
-    @Command(name = "show", description = "One dead letter with its headers and bytes.")
+    @Command(
+            name = "show",
+            mixinStandardHelpOptions = true,
+            description = "One dead letter with its headers and bytes.")
     int show(@Parameters(paramLabel = "ID") String id, @Option(names = "--json") boolean json) {
         Letter letter = find(read(site.kafka()), id);
         ObjectNode shown = letter.shown();
@@ -119,6 +120,7 @@ final class DeadletterCommands {
 
     @Command(
             name = "retry",
+            mixinStandardHelpOptions = true,
             description = "Sends records to where they failed, as they were, once their cause is gone.")
     int retry(
             @Parameters(paramLabel = "ID", arity = "0..*") List<String> ids,
@@ -128,7 +130,7 @@ final class DeadletterCommands {
         return resolve(ids, all, stage, "retried", by);
     }
 
-    @Command(name = "drop", description = "Gives records up.")
+    @Command(name = "drop", mixinStandardHelpOptions = true, description = "Gives records up.")
     int drop(
             @Parameters(paramLabel = "ID", arity = "0..*") List<String> ids,
             @Option(names = "--all", description = "every one that waits") boolean all,
@@ -188,7 +190,7 @@ final class DeadletterCommands {
                         headers.add(header);
                     }
                 });
-                headers.add(RETRIED, letter.id().getBytes(StandardCharsets.UTF_8));
+                headers.add(DeadLetter.RETRIED, letter.id().getBytes(StandardCharsets.UTF_8));
                 sends.add(producer.send(new ProducerRecord<>(
                         letter.header(DeadLetter.SOURCE_TOPIC),
                         sourcePartition(letter, producer),

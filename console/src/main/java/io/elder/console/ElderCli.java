@@ -3,6 +3,7 @@ package io.elder.console;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
@@ -10,8 +11,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 
 /** The operators' commands. Exit codes: 0 done, 1 it failed, 2 wrong usage or settings. */
-@Command(name = "elder", description = "Elder Worker's commands.", synopsisSubcommandLabel = "COMMAND")
+@Command(
+        name = "elder",
+        mixinStandardHelpOptions = true,
+        description = "Elder Worker's commands.",
+        synopsisSubcommandLabel = "COMMAND")
 public final class ElderCli {
+    /** Written by {@code ./elder up} while it runs. */
+    private static final Path RUNNING = Path.of(".elder", "site.env");
+
     private ElderCli() {}
 
     public static void main(String[] args) {
@@ -21,11 +29,12 @@ public final class ElderCli {
         Settings settings = environment.with(java.util.Map.of("LOG_LEVEL", level));
         Launcher.logging(settings);
         Terminal terminal = new Terminal(System.out, System.err, isTerminal());
-        System.exit(run(settings, terminal, args));
+        System.exit(run(Site.orRunning(settings, RUNNING, terminal), terminal, args));
     }
 
     static int run(Settings settings, Terminal terminal, String... args) {
         Site site = new Site(settings);
+        // Help is asked for in each annotation: picocli hands methods the wrong arguments where it is added later.
         CommandLine line = new CommandLine(new ElderCli())
                 .addSubcommand(new JobsCommand(site, terminal))
                 .addSubcommand(new InventoryCommand(site, terminal))
@@ -35,7 +44,6 @@ public final class ElderCli {
                 .addSubcommand(new HeldCommands(site, terminal))
                 .addSubcommand(new DeadletterCommands(site, terminal))
                 .addSubcommand(new RebuildCommand(site, terminal));
-        addHelp(line);
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.interactive() ? Ansi.AUTO : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(terminal.out(), true, java.nio.charset.StandardCharsets.UTF_8));
         line.setErr(new java.io.PrintWriter(terminal.err(), true, java.nio.charset.StandardCharsets.UTF_8));
@@ -58,15 +66,6 @@ public final class ElderCli {
         } catch (ReflectiveOperationException e) {
             return false;
         }
-    }
-
-    private static void addHelp(CommandLine line) {
-        line.getCommandSpec().mixinStandardHelpOptions(true);
-        boolean group = !line.getSubcommands().isEmpty();
-        if (group && line.getParent() != null) {
-            line.getCommandSpec().usageMessage().synopsisSubcommandLabel("COMMAND");
-        }
-        line.getSubcommands().values().forEach(ElderCli::addHelp);
     }
 
     private static int failed(Terminal terminal, Exception failure) {

@@ -26,7 +26,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "held", description = "Deletions above their budget, awaiting a person.")
+@Command(
+        name = "held",
+        mixinStandardHelpOptions = true,
+        description = "Deletions above their budget, awaiting a person.")
 final class HeldCommands {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String WAITING = "held";
@@ -40,7 +43,7 @@ final class HeldCommands {
         this.terminal = terminal;
     }
 
-    @Command(name = "list", description = "Plans that await a decision.")
+    @Command(name = "list", mixinStandardHelpOptions = true, description = "Plans that await a decision.")
     int list(
             @Option(names = "--all", description = "decided and expired ones too") boolean all,
             @Option(names = "--json") boolean json) {
@@ -56,7 +59,10 @@ final class HeldCommands {
         return 0;
     }
 
-    @Command(name = "show", description = "A plan, and every resource that it would delete.")
+    @Command(
+            name = "show",
+            mixinStandardHelpOptions = true,
+            description = "A plan, and every resource that it would delete.")
     int show(
             @Parameters(paramLabel = "PLAN", description = "a plan's id, or its scope") String which,
             @Option(names = "--json") boolean json) {
@@ -87,7 +93,10 @@ final class HeldCommands {
         return 0;
     }
 
-    @Command(name = "release", description = "Lets the deletions of a plan happen, exactly those shown.")
+    @Command(
+            name = "release",
+            mixinStandardHelpOptions = true,
+            description = "Lets the deletions of a plan happen, exactly those shown.")
     int release(
             @Parameters(paramLabel = "PLAN") String which,
             @Option(names = "--by", description = "who decides, for the record; the login name if not given")
@@ -95,7 +104,7 @@ final class HeldCommands {
         return decide(which, "release", "released", by);
     }
 
-    @Command(name = "reject", description = "Keeps the rows of a plan.")
+    @Command(name = "reject", mixinStandardHelpOptions = true, description = "Keeps the rows of a plan.")
     int reject(@Parameters(paramLabel = "PLAN") String which, @Option(names = "--by") String by) {
         return decide(which, "reject", "rejected", by);
     }

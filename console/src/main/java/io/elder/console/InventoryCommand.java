@@ -11,7 +11,7 @@ import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-@Command(name = "inventory", description = "What Elder's database holds.")
+@Command(name = "inventory", mixinStandardHelpOptions = true, description = "What Elder's database holds.")
 final class InventoryCommand {
     private final Site site;
     private final Terminal terminal;
@@ -21,7 +21,10 @@ final class InventoryCommand {
         this.terminal = terminal;
     }
 
-    @Command(name = "summary", description = "Live and soft-deleted rows by table and type.")
+    @Command(
+            name = "summary",
+            mixinStandardHelpOptions = true,
+            description = "Live and soft-deleted rows by table and type.")
     int summary(@Option(names = "--json") boolean json) throws SQLException {
         try (HikariDataSource database = site.database()) {
             ObjectNode summary = new InventoryReader(database).summary();
@@ -46,7 +49,7 @@ final class InventoryCommand {
         return 0;
     }
 
-    @Command(name = "list", description = "Entities; other tables with --table.")
+    @Command(name = "list", mixinStandardHelpOptions = true, description = "Entities; other tables with --table.")
     int list(
             @Option(names = "--type", description = "the entities' type") String type,
             @Option(names = "--sub-type") String subType,

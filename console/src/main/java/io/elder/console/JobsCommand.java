@@ -17,7 +17,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "jobs", description = "Discovery jobs of Elder's database.")
+@Command(name = "jobs", mixinStandardHelpOptions = true, description = "Discovery jobs of Elder's database.")
 final class JobsCommand {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String[] COLUMNS = {
@@ -32,7 +32,7 @@ final class JobsCommand {
         this.terminal = terminal;
     }
 
-    @Command(name = "create", description = "Creates a job; it is due at once.")
+    @Command(name = "create", mixinStandardHelpOptions = true, description = "Creates a job; it is due at once.")
     int create(
             @Option(names = "--name", required = true) String name,
             @Option(names = "--provider", required = true) String provider,
@@ -63,7 +63,7 @@ final class JobsCommand {
         return 0;
     }
 
-    @Command(name = "list", description = "All jobs.")
+    @Command(name = "list", mixinStandardHelpOptions = true, description = "All jobs.")
     int list(
             @Option(names = "--provider") String provider,
             @Option(names = "--enabled", arity = "0..1", fallbackValue = "true") Boolean enabled,
@@ -85,7 +85,7 @@ final class JobsCommand {
         return 0;
     }
 
-    @Command(name = "show", description = "One job; secrets are hidden.")
+    @Command(name = "show", mixinStandardHelpOptions = true, description = "One job; secrets are hidden.")
     int show(@Parameters(paramLabel = "ID") int id, @Option(names = "--json") boolean json) throws SQLException {
         try (HikariDataSource database = site.database()) {
             ObjectNode job = jobs(database).find(id).orElseThrow(() -> notFound(id));
@@ -105,7 +105,7 @@ final class JobsCommand {
         return 0;
     }
 
-    @Command(name = "queue", description = "Makes a job due now.")
+    @Command(name = "queue", mixinStandardHelpOptions = true, description = "Makes a job due now.")
     int queue(@Parameters(paramLabel = "ID") int id) throws SQLException {
         try (HikariDataSource database = site.database()) {
             var at = jobs(database).queue(id).orElseThrow(() -> notFound(id));
@@ -114,7 +114,10 @@ final class JobsCommand {
         return 0;
     }
 
-    @Command(name = "history", description = "The runs of a job, or of all; newest first.")
+    @Command(
+            name = "history",
+            mixinStandardHelpOptions = true,
+            description = "The runs of a job, or of all; newest first.")
     int history(
             @Parameters(paramLabel = "ID", arity = "0..1") Integer id,
             @Option(names = "--limit", defaultValue = "20") int limit,
@@ -148,7 +151,10 @@ final class JobsCommand {
         return 0;
     }
 
-    @Command(name = "test", description = "Tries a job's connection without running it.")
+    @Command(
+            name = "test",
+            mixinStandardHelpOptions = true,
+            description = "Tries a job's connection without running it.")
     int test(@Parameters(paramLabel = "ID") int id, @Option(names = "--json") boolean json) throws SQLException {
         try (HikariDataSource database = site.database()) {
             ObjectNode job = jobs(database).findWithSecrets(id).orElseThrow(() -> notFound(id));
@@ -166,7 +172,10 @@ final class JobsCommand {
         }
     }
 
-    @Command(name = "delete", description = "Deletes a job and its history. The inventory stays.")
+    @Command(
+            name = "delete",
+            mixinStandardHelpOptions = true,
+            description = "Deletes a job and its history. The inventory stays.")
     int delete(@Parameters(paramLabel = "ID") int id) throws SQLException {
         try (HikariDataSource database = site.database()) {
             if (!jobs(database).delete(id)) {

@@ -12,6 +12,7 @@ import picocli.CommandLine.Command;
 
 @Command(
         name = "migrate",
+        mixinStandardHelpOptions = true,
         description = {
             "Brings Elder's database to what the pipeline needs; adds, never changes what is there.",
             "Connects by DATABASE_OWNER_URL, else DATABASE_URL: the owner of Elder's tables.",

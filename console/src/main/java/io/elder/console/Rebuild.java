@@ -1,8 +1,15 @@
 package io.elder.console;
 
 import io.elder.runtime.KafkaClients;
+import io.elder.runtime.TopicCreation;
 import io.elder.schemas.Topic;
 import io.elder.schemas.Topics;
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -24,7 +31,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
-import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * Makes the pipeline derive the inventory anew from the raw topics. The normalizer and the sink must be stopped; when they
@@ -34,13 +41,18 @@ public final class Rebuild {
     static final List<String> STAGES = List.of("normalizer", "sink");
 
     private static final long PATIENCE = TimeUnit.SECONDS.toNanos(60);
+    private static final long SESSION = TimeUnit.SECONDS.toNanos(12);
+    private static final long TAIL = 1000;
 
     private final KafkaClients kafka;
     private final DataSource database;
+    private final Path stateDirectory;
 
-    public Rebuild(KafkaClients kafka, DataSource database) {
+    /** @param stateDirectory the normalizer's {@code STATE_DIR} */
+    public Rebuild(KafkaClients kafka, DataSource database, Path stateDirectory) {
         this.kafka = kafka;
         this.database = database;
+        this.stateDirectory = stateDirectory;
     }
 
     /**
@@ -76,14 +88,28 @@ public final class Rebuild {
         }
     }
 
+    /** A stage that was stopped just now, or killed, is a member of its group until its session ends. */
+    private List<String> stillRunning(Consumer<String> say) {
+        long patience = System.nanoTime() + SESSION;
+        List<String> running = running();
+        if (!running.isEmpty()) {
+            say.accept("waiting for " + String.join(" and ", running) + " to be gone");
+        }
+        while (!running.isEmpty() && System.nanoTime() < patience) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(500));
+            running = running();
+        }
+        return running;
+    }
+
     /**
      * Forgets what was derived: the normalizer's state and position, the topics that it writes, the sink's position in
      * them, and with {@code empty} the rows of the inventory. Can be run again if it was interrupted.
      *
      * @param say is told each step
      */
-    public void reset(boolean empty, Consumer<String> say) throws SQLException {
-        List<String> running = running();
+    public void reset(boolean empty, Consumer<String> say) throws SQLException, IOException {
+        List<String> running = stillRunning(say);
         if (!running.isEmpty()) {
             throw new CommandFailed(String.join(" and ", running) + " still run (expected: stopped; stop them, then run"
                     + " elder rebuild again and start them when it says so)");
@@ -104,8 +130,9 @@ public final class Rebuild {
                                             && (name.endsWith("-changelog") || name.endsWith("-repartition"))))
                     .collect(Collectors.toSet());
             Kafka.answer(admin.deleteTopics(outdated).all());
-            createWhenGone(admin, derived);
+            createWhenGone(admin, outdated);
             say.accept("derived topics emptied: " + outdated.stream().sorted().collect(Collectors.joining(", ")));
+            forgetState(say);
             forgetGroup(admin, kafka.group("normalizer"));
             forgetSink(topics.inventory().name());
             say.accept("positions reset: the normalizer to the beginning, the sink to the beginning of "
@@ -133,13 +160,15 @@ public final class Rebuild {
                 long start = starts.get(end.getKey());
                 OffsetAndMetadata position = committed.get(end.getKey());
                 total += end.getValue() - start;
-                done += position == null ? 0 : Math.max(0, Math.min(position.offset(), end.getValue()) - start);
+                long read = position == null ? start : Math.clamp(position.offset(), start, end.getValue());
+                // What is left may be no more than the marks of transactions, which nobody is given.
+                boolean tail = end.getValue() > read && end.getValue() - read <= TAIL;
+                done += (tail && records(end.getKey(), read) == 0 ? end.getValue() : read) - start;
             }
             return new Progress(done, total, sinkRemaining());
         }
     }
 
-    /** Counted by reading on from where the sink is: an end offset counts the marks of transactions too. */
     private long sinkRemaining() throws SQLException {
         String inventory = kafka.topics().inventory().name();
         Map<Integer, Long> positions = new HashMap<>();
@@ -153,19 +182,21 @@ public final class Rebuild {
                 }
             }
         }
-        long[] remaining = {0};
-        TopicReader reader = new TopicReader(kafka);
+        long remaining = 0;
         try (Admin admin = Site.admin(kafka)) {
             for (TopicPartition partition :
                     offsets(admin, List.of(inventory), OffsetSpec.latest()).keySet()) {
-                reader.readFrom(
-                        partition,
-                        positions.getOrDefault(partition.partition(), 0L),
-                        new org.apache.kafka.common.serialization.ByteArrayDeserializer(),
-                        record -> remaining[0]++);
+                remaining += records(partition, positions.getOrDefault(partition.partition(), 0L));
             }
         }
-        return remaining[0];
+        return remaining;
+    }
+
+    /** Counted by reading: an end offset counts the marks of transactions too. */
+    private long records(TopicPartition partition, long from) {
+        long[] count = {0};
+        new TopicReader(kafka).readFrom(partition, from, new ByteArrayDeserializer(), record -> count[0]++);
+        return count[0];
     }
 
     private static Map<TopicPartition, Long> offsets(Admin admin, List<String> topics, OffsetSpec which) {
@@ -205,22 +236,43 @@ public final class Rebuild {
                 + " kept because rows of others refer to them");
     }
 
-    /** A topic's deletion is acknowledged before its name is free again. */
-    private void createWhenGone(Admin admin, List<Topic<?>> topics) {
+    /** A deletion is acknowledged before every broker knows of it, and what seems to be there is not created. */
+    private void createWhenGone(Admin admin, Set<String> deleted) {
         long patience = System.nanoTime() + PATIENCE;
-        for (Topic<?> topic : topics) {
-            while (true) {
-                try {
-                    TopicsCommand.create(admin, kafka, List.of(topic));
-                    break;
-                } catch (TopicExistsException e) {
-                    if (System.nanoTime() > patience) {
-                        throw new CommandFailed("topic " + topic.name() + " is still being deleted after a minute", e);
-                    }
-                    LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
-                }
+        while (Kafka.answer(admin.listTopics().names()).stream().anyMatch(deleted::contains)) {
+            if (System.nanoTime() > patience) {
+                throw new CommandFailed("the derived topics are still being deleted after a minute");
             }
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
         }
+        TopicCreation.createMissing(kafka);
+    }
+
+    /** A state store older than its changelog would be taken for the truth. */
+    private void forgetState(Consumer<String> say) throws IOException {
+        Path state = stateDirectory.resolve(kafka.group("normalizer"));
+        if (!Files.isDirectory(state)) {
+            say.accept("no state of a normalizer at " + state
+                    + "; delete that of normalizers on other machines before they start");
+            return;
+        }
+        Files.walkFileTree(state, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.delete(file);
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path folder, IOException failure) throws IOException {
+                if (failure != null) {
+                    throw failure;
+                }
+                Files.delete(folder);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+        say.accept("state of the normalizer deleted: " + state);
     }
 
     private static void forgetGroup(Admin admin, String group) {
@@ -238,6 +290,10 @@ public final class Rebuild {
             try (PreparedStatement statement =
                     connection.prepareStatement("DELETE FROM pipeline.offsets WHERE topic = ?")) {
                 statement.setString(1, inventory);
+                statement.executeUpdate();
+            }
+            // Every mark comes again: counted on top of the old ones they would close scopes too early.
+            try (PreparedStatement statement = connection.prepareStatement("DELETE FROM pipeline.scope_progress")) {
                 statement.executeUpdate();
             }
         }

@@ -2,17 +2,19 @@ package io.elder.console;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.elder.runtime.Database;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 @Command(
         name = "rebuild",
+        mixinStandardHelpOptions = true,
         description = {
             "Derives the inventory anew from the raw topics. Stop the normalizer and the sink first, and start them",
             "when it says so; it shows their progress and ends when they are done. Rows are kept and keep their ids;",
             "with --empty they are deleted first. What people decided on held deletions is asked for again.",
-            "Delete the normalizer's state directories while it is stopped, if they outlive it."
+            "Run it where the normalizer ran, with its STATE_DIR; delete the state of others while they are stopped."
         })
 final class RebuildCommand implements Callable<Integer> {
     private static final int BAR = 30;
@@ -45,7 +47,8 @@ final class RebuildCommand implements Callable<Integer> {
         Database owner = Database.from(site.settings(), "DATABASE_OWNER_URL", "DATABASE_URL", "DB_URL");
         site.settings().check();
         try (HikariDataSource database = owner.pool("rebuild", 2)) {
-            Rebuild rebuild = new Rebuild(site.kafka(), database);
+            Path state = Path.of(site.settings().text("STATE_DIR", ".elder/state"));
+            Rebuild rebuild = new Rebuild(site.kafka(), database, state);
             if (!watchOnly) {
                 rebuild.reset(empty, terminal::line);
                 terminal.line("start the normalizer and the sink now");

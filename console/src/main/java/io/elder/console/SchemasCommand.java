@@ -11,7 +11,10 @@ import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificRecord;
 import picocli.CommandLine.Command;
 
-@Command(name = "schemas", description = "The Avro schemas of this build, in the site's registry.")
+@Command(
+        name = "schemas",
+        mixinStandardHelpOptions = true,
+        description = "The Avro schemas of this build, in the site's registry.")
 final class SchemasCommand {
     private final Site site;
     private final Terminal terminal;
@@ -21,12 +24,18 @@ final class SchemasCommand {
         this.terminal = terminal;
     }
 
-    @Command(name = "register", description = "Registers the schema of every topic; what is there already stays.")
+    @Command(
+            name = "register",
+            mixinStandardHelpOptions = true,
+            description = "Registers the schema of every topic; what is there already stays.")
     int register() {
         return each("registered", SchemaRegistry::register);
     }
 
-    @Command(name = "check", description = "Fails if a schema of this build is not registered.")
+    @Command(
+            name = "check",
+            mixinStandardHelpOptions = true,
+            description = "Fails if a schema of this build is not registered.")
     int check() {
         return each("present", SchemaRegistry::idOf);
     }

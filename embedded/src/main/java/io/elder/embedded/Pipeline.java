@@ -24,6 +24,8 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.sql.Connection;
@@ -34,13 +36,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Every role in this process, on a broker and a database that live below one folder. */
 public final class Pipeline implements Component {
     private static final String DATABASE = "elder";
     private static final String OWNER = "postgres";
+    private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+    private static final Logger LOG = LoggerFactory.getLogger(Pipeline.class);
 
     private final Path folder;
     private final Settings given;
@@ -50,6 +58,7 @@ public final class Pipeline implements Component {
     private final Map<String, Component> roles = new LinkedHashMap<>();
     private EmbeddedBroker broker;
     private EmbeddedDatabase database;
+    private boolean toldWhereItIs;
 
     /**
      * @param folder where everything is kept across restarts
@@ -83,6 +92,7 @@ public final class Pipeline implements Component {
         Settings worker = settings("elder_worker", workerPassword);
         migrate(workerPassword);
         TopicCreation.createMissing(new KafkaClients(owner));
+        tellWhereItIs(owner);
         roles.put("console", ConsoleMain.component(owner, Optional.of(tester(worker))));
         roles.put("cdc", CdcMain.component(owner, metrics));
         roles.put("scheduler", SchedulerMain.component(worker, metrics));
@@ -137,6 +147,14 @@ public final class Pipeline implements Component {
             if (role != null) {
                 role.close();
             }
+        }
+        try {
+            // Only one's own: where another process holds the folder, the file is of that one.
+            if (toldWhereItIs) {
+                Files.deleteIfExists(site());
+            }
+        } catch (IOException e) {
+            LOG.warn("{} could not be deleted: {}", site(), e.getMessage());
         }
         if (broker != null) {
             broker.close();
@@ -198,6 +216,33 @@ public final class Pipeline implements Component {
         return given.with(values);
     }
 
+    /** For operators' commands beside this process, which read it where nothing else says where the site is. */
+    private void tellWhereItIs(Settings owner) {
+        StringBuilder lines = new StringBuilder("# written by ./elder up, deleted when it stops\n");
+        for (String name : List.of(
+                "KAFKA_BOOTSTRAP_SERVERS",
+                "DATABASE_URL",
+                "SCHEMA_REGISTRY_URL",
+                "TOPIC_PARTITIONS",
+                "TOPIC_REPLICATION_FACTOR",
+                "STATE_DIR")) {
+            lines.append(name).append('=').append(owner.text(name)).append('\n');
+        }
+        try {
+            // One that a killed process left may be open to others.
+            Files.deleteIfExists(site());
+            Files.createFile(site(), PRIVATE);
+            toldWhereItIs = true;
+            Files.writeString(site(), lines);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private Path site() {
+        return folder.resolve("site.env");
+    }
+
     /** Made up once per folder, readable by its owner only. */
     private String workerPassword() {
         Path file = folder.resolve("worker-password");
@@ -208,7 +253,7 @@ public final class Pipeline implements Component {
             byte[] random = new byte[16];
             new SecureRandom().nextBytes(random);
             String password = HexFormat.of().formatHex(random);
-            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Files.createFile(file, PRIVATE);
             Files.writeString(file, password);
             return password;
         } catch (IOException e) {

@@ -54,13 +54,13 @@ public final class UpMain implements Callable<Integer> {
         Instant begin = Instant.now();
         Map<String, String> defaults = new LinkedHashMap<>(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "WARN"));
         defaults.putAll(Launcher.environment().values());
+        Launcher.logging(Settings.of(defaults));
         CountDownLatch told = new CountDownLatch(1);
         CountDownLatch down = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(told, down), "shutdown"));
         try (DemoDirectory directory = demo ? demoDirectory(defaults) : null;
                 Metrics metrics = new Metrics()) {
             Settings settings = Settings.of(defaults);
-            Launcher.logging(settings);
             String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
             int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
             settings.check();

@@ -13,6 +13,7 @@ import io.elder.schemas.avro.RawResource;
 import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.Seal;
 import io.elder.schemas.avro.SealReport;
+import io.elder.schemas.serde.DeadLetter;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
@@ -69,7 +70,9 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             letters.send(in, e, e.getMessage());
             return;
         }
-        if (in.timestamp() > raw.getDeadline().toEpochMilli()) {
+        // The broker stamped a retried record when it was retried, not when it was fetched in time.
+        boolean retried = in.headers().lastHeader(DeadLetter.RETRIED) != null;
+        if (!retried && in.timestamp() > raw.getDeadline().toEpochMilli()) {
             tally.skipped(raw.getProvider(), Tally.Skipped.FENCED);
             return;
         }

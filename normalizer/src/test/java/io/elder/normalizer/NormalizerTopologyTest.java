@@ -155,6 +155,22 @@ class NormalizerTopologyTest {
     }
 
     @Test
+    void aRecordAfterItsDeadlineCountsOnlyIfItWasRetriedFromTheDeadLetters() {
+        RawRecord late = record(SCOPE, 1, new RawResource("ldap/host/ldap_user/zoe", payload("zoe", "Zoe")));
+        raw.pipeInput("ldap/host/ldap_user/zoe", late, at(62));
+        assertThat(rows()).isEmpty();
+        TestRecord<String, RawRecord> retried = new TestRecord<>("ldap/host/ldap_user/zoe", late, at(62));
+        retried.headers().add(DeadLetter.RETRIED, new byte[] {'0', '-', '1'});
+        raw.pipeInput(retried);
+        assertThat(rows()).hasSize(2);
+        run(63, "amy");
+        rows();
+        // Its run is over: what a later one saw, or missed, stays.
+        raw.pipeInput(retried);
+        assertThat(rows()).isEmpty();
+    }
+
+    @Test
     void aResourceThatCanNoLongerBeMappedIsStillSeen() {
         run(1, "alice", "bob");
         rows();

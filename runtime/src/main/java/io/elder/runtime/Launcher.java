@@ -12,9 +12,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
@@ -26,6 +28,18 @@ public final class Launcher {
     public interface Factory {
         Component create(Settings settings, Metrics metrics);
     }
+
+    private static final List<String> LIBRARIES = List.of(
+            "org.apache.kafka",
+            "kafka",
+            "io.debezium",
+            "org.eclipse.jetty",
+            "io.javalin",
+            "com.zaxxer",
+            "org.flywaydb",
+            "org.reflections",
+            "org.glassfish",
+            "state.change");
 
     private Launcher() {}
 
@@ -116,22 +130,11 @@ public final class Launcher {
         root.setLevel(Level.toLevel(
                 "WARNING".equals(level) ? "WARN" : "CRITICAL".equals(level) ? "ERROR" : level, Level.INFO));
         root.addAppender(console);
-        // Their INFO is a page of configuration per client, with nothing in it for an operator.
-        for (String chatty : new String[] {
-            "org.apache.kafka",
-            "kafka",
-            "io.debezium",
-            "org.eclipse.jetty",
-            "io.javalin",
-            "com.zaxxer",
-            "org.flywaydb",
-            "org.reflections",
-            "org.glassfish",
-            "state.change"
-        }) {
-            if (!root.isDebugEnabled()) {
-                context.getLogger(chatty).setLevel(Level.WARN);
-            }
+        // A step quieter than we are: their INFO is a page of configuration per client, and much of what they warn of
+        // passes by itself.
+        if (!root.isDebugEnabled()) {
+            Level libraries = root.isInfoEnabled() ? Level.WARN : Level.ERROR;
+            LIBRARIES.forEach(library -> context.getLogger(library).setLevel(libraries));
         }
         // Warns of every setting that is not its own; ours are shared by all clients.
         context.getLogger("org.apache.kafka.clients.producer.ProducerConfig").setLevel(Level.ERROR);
@@ -151,7 +154,8 @@ public final class Launcher {
         return overrides;
     }
 
-    static Map<String, String> dotEnv(Path file) {
+    /** The {@code NAME=value} lines of a file; none if it can't be read. */
+    public static Map<String, String> dotEnv(Path file) {
         Map<String, String> values = new LinkedHashMap<>();
         if (!Files.isReadable(file)) {
             return values;
@@ -166,7 +170,7 @@ public final class Launcher {
                 }
             }
         } catch (IOException e) {
-            throw new SettingsException(java.util.List.of(file + ": could not be read: " + e.getMessage()));
+            throw new SettingsException(List.of(file + ": could not be read: " + e.getMessage()));
         }
         return values;
     }
@@ -183,7 +187,7 @@ public final class Launcher {
 
     private static void awaitQuietly(CountDownLatch latch) {
         try {
-            latch.await(30, java.util.concurrent.TimeUnit.SECONDS);
+            latch.await(30, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -40,6 +40,6 @@ public record SchedulerSettings(
                 connectors,
                 settings.yes("SYNC_ON_STARTUP", true),
                 settings.duration("DISCOVERY_JOB_TIMEOUT", Duration.ofHours(1)),
-                settings.text("STATE_DIR", System.getProperty("java.io.tmpdir") + "/elder-streams"));
+                settings.text("STATE_DIR", ".elder/state"));
     }
 }

@@ -17,6 +17,8 @@ public final class DeadLetter {
     public static final String ERROR_MESSAGE = "elder.error.message";
     public static final String FIRST_FAILURE = "elder.first.failure";
     public static final String LAST_FAILURE = "elder.last.failure";
+    /** On a record that was sent again: the letter that it comes from. */
+    public static final String RETRIED = "elder.retried";
 
     private DeadLetter() {}
 

@@ -62,6 +62,8 @@ final class LdapClient implements AutoCloseable {
     private static final Set<String> ACTIVE_DIRECTORY = Set.of("1.2.840.113556.1.4.800", "1.2.840.113556.1.4.1851");
 
     /** Why Active Directory refused a bind, as in "AcceptSecurityContext error, data 52e, v1db1"; numbers of winerror.h. */
+    private static final Pattern INNERMOST = Pattern.compile("[A-Za-z]+Exception\\(([^()]+)\\)");
+
     private static final Pattern SUB_CODE = Pattern.compile("\\bdata ([0-9a-fA-F]{3,8})\\b");
 
     private static final Pattern RANGE = Pattern.compile("range=(\\d+)-(\\d+|\\*)", Pattern.CASE_INSENSITIVE);
@@ -484,11 +486,21 @@ final class LdapClient implements AutoCloseable {
                 throw new LdapStop(
                         StopReason.TLS, "no TLS with %s: %s".formatted(settings.url(), failure.getMessage()), e);
             }
-            throw e;
+            throw new LDAPException(e.getResultCode(), "%s: %s".formatted(settings.url(), reason(e)), e);
         } catch (LdapStop e) {
             connection.close();
             throw e;
         }
+    }
+
+    /** The SDK wraps a refused connection three times, each time with the whole text of the one below. */
+    private static String reason(LDAPException e) {
+        Throwable root = e;
+        while (root.getCause() != null && root.getCause().getMessage() != null) {
+            root = root.getCause();
+        }
+        Matcher innermost = INNERMOST.matcher(root.getMessage());
+        return innermost.find() ? innermost.group(1) : root.getMessage();
     }
 
     private static SSLException findTlsFailure(Throwable e) {

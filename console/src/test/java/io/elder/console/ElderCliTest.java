@@ -1,0 +1,318 @@
+package io.elder.console;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.zaxxer.hikari.HikariDataSource;
+import io.elder.embedded.servers.EmbeddedBroker;
+import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.runtime.KafkaClients;
+import io.elder.runtime.Settings;
+import io.elder.runtime.TopicCreation;
+import io.elder.schemas.avro.HeldCommand;
+import io.elder.schemas.avro.HeldItems;
+import io.elder.schemas.avro.HeldPlan;
+import io.elder.schemas.avro.HeldSummary;
+import io.elder.schemas.avro.ScopeEvent;
+import io.elder.schemas.serde.AvroDeserializer;
+import io.elder.schemas.serde.AvroSerializer;
+import io.elder.schemas.serde.DeadLetter;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The commands as an operator types them, on a real broker and a real database. */
+class ElderCliTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String SCOPE = "ldap/host/dc=x/ldap_user";
+
+    @TempDir
+    static Path folder;
+
+    private static EmbeddedDatabase database;
+    private static EmbeddedBroker broker;
+    private static Settings settings;
+    private static KafkaClients kafka;
+
+    @BeforeAll
+    static void start() throws Exception {
+        database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
+        try (HikariDataSource migrated = TestDatabase.open(database, "A")) {
+            assertThat(migrated.isRunning()).isTrue();
+        }
+        database.createDatabase("empty");
+        broker = EmbeddedBroker.start(folder.resolve("kafka"), 0);
+        settings = Settings.of(Map.of(
+                "KAFKA_BOOTSTRAP_SERVERS",
+                broker.bootstrapServers(),
+                "SCHEMA_REGISTRY_URL",
+                "inprocess://cli",
+                "TOPIC_PARTITIONS",
+                "2",
+                "TOPIC_REPLICATION_FACTOR",
+                "1",
+                "STATE_DIR",
+                folder.resolve("state").toString(),
+                "DATABASE_URL",
+                database.url("postgres", "shape_a")));
+        kafka = new KafkaClients(settings);
+        TopicCreation.createMissing(kafka);
+    }
+
+    @AfterAll
+    static void stop() {
+        broker.close();
+        database.close();
+    }
+
+    @Test
+    void jobsAreCreatedListedQueuedAndDeleted() throws Exception {
+        Run created = run(
+                "jobs",
+                "create",
+                "--name=directory",
+                "--provider=ldap",
+                "--schedule-interval=0",
+                "--config={\"server\": \"h\", \"bind_password\": \"canary\"}",
+                "--json");
+        assertThat(created.code()).as(created.err()).isZero();
+        assertThat(created.out()).doesNotContain("canary");
+        String id = created.json().path("id").asText();
+        assertThat(created.json().path("schedule_interval").asInt(-1)).isZero();
+
+        assertThat(run("jobs", "list").out()).contains("directory", "ldap");
+        assertThat(run("jobs", "show", id).out()).contains("directory").doesNotContain("canary");
+        assertThat(run("jobs", "queue", id).out()).contains("job " + id + " queued at");
+        assertThat(run("jobs", "history", id, "--json").json()).isEmpty();
+        Run test = run("jobs", "test", id);
+        assertThat(test.code()).isEqualTo(1);
+        assertThat(test.out()).contains("./elder check --providers=ldap");
+        assertThat(run("jobs", "delete", id).code()).isZero();
+        Run gone = run("jobs", "show", id);
+        assertThat(gone.code()).isEqualTo(1);
+        assertThat(gone.err()).contains("job " + id + ": not found");
+    }
+
+    @Test
+    void wrongInputIsUsageAndExitsWithTwo() {
+        assertThat(run("jobs", "create", "--name=x", "--provider=oracle", "--config={}"))
+                .satisfies(run -> assertThat(run.code()).isEqualTo(2))
+                .satisfies(run -> assertThat(run.err()).contains("provider: oracle (expected: one of"));
+        assertThat(run("jobs", "create", "--name=x", "--provider=ldap", "--config={canary"))
+                .satisfies(run -> assertThat(run.code()).isEqualTo(2))
+                .satisfies(run -> assertThat(run.err()).contains("malformed").doesNotContain("canary"));
+        assertThat(run("jobs", "frobnicate").code()).isEqualTo(2);
+        assertThat(run().code()).isEqualTo(2);
+        assertThat(run("inventory", "list", "--table=nowhere").code()).isEqualTo(2);
+        assertThat(run("deadletter", "retry").code()).isEqualTo(2);
+        assertThat(run("rebuild", "--empty").code()).isEqualTo(2);
+        assertThat(run(Settings.of(Map.of()), "jobs", "list"))
+                .satisfies(run -> assertThat(run.code()).isEqualTo(2))
+                .satisfies(run -> assertThat(run.err()).contains("DATABASE_URL"));
+    }
+
+    @Test
+    void theInventoryIsSummedUpAndListed() throws Exception {
+        TestDatabase.run(
+                database,
+                "shape_a",
+                "insert into organizations (name, type, source_key) values ('Corp', 'directory', 'ldap/h/d/1')");
+        assertThat(run("inventory", "summary").out()).contains("organizations");
+        assertThat(run("inventory", "summary", "--json").json().path("tables").isArray())
+                .isTrue();
+        JsonNode listed =
+                run("inventory", "list", "--table=organizations", "--json").json();
+        assertThat(listed.findValuesAsText("name")).contains("Corp");
+        assertThat(run("inventory", "list", "--type=user", "--json").json()).isEmpty();
+    }
+
+    @Test
+    void aDatabaseIsMigratedOnceAndAgain() {
+        Settings empty = settings.with(Map.of("DATABASE_URL", database.url("postgres", "empty")));
+        Run first = run(empty, "migrate");
+        assertThat(first.code()).as(first.out() + first.err()).isZero();
+        assertThat(run(empty, "migrate").code()).isZero();
+        assertThat(run(empty, "jobs", "list").code()).isZero();
+    }
+
+    @Test
+    void topicsAreCreatedOnceAndADryRunCreatesNone() {
+        Settings other = settings.with(Map.of("TOPIC_PREFIX", "other."));
+        assertThat(run(other, "topics", "create", "--dry-run").out()).contains("other.runs", "not asked");
+        Run created = run(other, "topics", "create");
+        assertThat(created.code()).as(created.err()).isZero();
+        assertThat(created.out()).contains("other.runs", "new").doesNotContain("there already");
+        assertThat(run(other, "topics", "create").out()).contains("there already");
+        assertThat(run(other, "schemas", "register").code()).isZero();
+    }
+
+    @Test
+    void aHeldPlanIsShownAndReleased() throws Exception {
+        Instant now = Instant.now();
+        AvroSerializer<HeldPlan> values = new AvroSerializer<>();
+        values.configure(kafka.common(), false);
+        String topic = kafka.topics().held().name();
+        try (KafkaProducer<String, HeldPlan> producer =
+                new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), values)) {
+            producer.send(new ProducerRecord<>(topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null))))
+                    .get();
+            producer.send(new ProducerRecord<>(
+                            topic,
+                            SCOPE + "#0#0",
+                            plan(now, new HeldItems(0, 0, List.of("ldap/host/ldap_user/a", "ldap/host/ldap_user/b")))))
+                    .get();
+        }
+        assertThat(run("held", "list").out()).contains("plan-1", SCOPE);
+        assertThat(run("held", "show", "plan-1").out()).contains("ldap/host/ldap_user/a", "ldap/host/ldap_user/b");
+        assertThat(run("held", "release", "plan-2").code()).isEqualTo(1);
+
+        Run released = run("held", "release", SCOPE, "--by=carol");
+        assertThat(released.code()).as(released.err()).isZero();
+        assertThat(released.out()).contains("no normalizer has confirmed it yet");
+        AvroDeserializer<ScopeEvent> events = new AvroDeserializer<>();
+        events.configure(kafka.common(), false);
+        List<ScopeEvent> sent = new ArrayList<>();
+        new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
+        assertThat(sent).hasSize(1);
+        assertThat(sent.getFirst().getScope()).isEqualTo(SCOPE);
+        assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol"));
+    }
+
+    @Test
+    void deadLettersAreSentBackOrDropped() throws Exception {
+        String raw = kafka.topics().raw("ldap").name();
+        String letters = kafka.topics().deadletter().name();
+        try (KafkaProducer<byte[], byte[]> producer =
+                new KafkaProducer<>(kafka.producer("test"), new ByteArraySerializer(), new ByteArraySerializer())) {
+            for (int i = 0; i < 2; i++) {
+                producer.send(new ProducerRecord<>(
+                                letters,
+                                0,
+                                new byte[] {'k'},
+                                new byte[] {(byte) i},
+                                DeadLetter.headers("normalizer", raw, 1, i, "X", "it is bad", Instant.now())))
+                        .get();
+            }
+        }
+        assertThat(run("deadletter", "list").out()).contains("0-0", "0-1", "it is bad");
+        assertThat(run("deadletter", "show", "0-1").out()).contains("value_hex", "01", raw + "-1@1");
+        assertThat(run("deadletter", "show", "7-7").code()).isEqualTo(1);
+        assertThat(run("deadletter", "drop", "0-0").code()).isZero();
+        assertThat(run("deadletter", "retry", "0-0").code()).isEqualTo(1);
+        Run retried = run("deadletter", "retry", "--all");
+        assertThat(retried.code()).as(retried.err()).isZero();
+        assertThat(retried.out()).contains("0-1: retried").doesNotContain("0-0");
+        assertThat(run("deadletter", "list", "--json").json()).isEmpty();
+        assertThat(run("deadletter", "list", "--all").out()).contains("dropped", "retried");
+
+        List<ConsumerRecord<byte[], byte[]>> back = new ArrayList<>();
+        new TopicReader(kafka).read(raw, new ByteArrayDeserializer(), back::add);
+        assertThat(back).hasSize(1);
+        assertThat(back.getFirst().partition()).isEqualTo(1);
+        assertThat(back.getFirst().value()).containsExactly(1);
+        assertThat(DeadLetter.text(back.getFirst().headers(), DeadLetter.RETRIED))
+                .isEqualTo("0-1");
+        assertThat(DeadLetter.text(back.getFirst().headers(), DeadLetter.STAGE)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "jobs",
+                "jobs create",
+                "jobs list",
+                "jobs show",
+                "jobs queue",
+                "jobs history",
+                "jobs test",
+                "jobs delete",
+                "inventory",
+                "inventory summary",
+                "inventory list",
+                "migrate",
+                "topics",
+                "topics create",
+                "schemas",
+                "schemas register",
+                "schemas check",
+                "held",
+                "held list",
+                "held show",
+                "held release",
+                "held reject",
+                "deadletter",
+                "deadletter list",
+                "deadletter show",
+                "deadletter retry",
+                "deadletter drop",
+                "rebuild"
+            })
+    void everyCommandHasHelp(String command) {
+        List<String> words = new ArrayList<>(List.of(command.split(" ")));
+        words.add("--help");
+        Run help = run(Settings.of(Map.of()), words.toArray(String[]::new));
+        assertThat(help.code()).isZero();
+        assertThat(help.out()).contains("Usage: elder " + command);
+    }
+
+    @Test
+    void aPipelineThatRunsHereIsUsedWhereNothingElseIsNamed() throws IOException {
+        Path running = folder.resolve("site.env");
+        Files.writeString(running, "# up\nDATABASE_URL=" + database.url("postgres", "shape_a") + "\n");
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Terminal terminal = new Terminal(System.out, new PrintStream(err, true, StandardCharsets.UTF_8), false);
+
+        Settings found = Site.orRunning(Settings.of(Map.of("LOG_LEVEL", "ERROR")), running, terminal);
+        assertThat(found.find("DATABASE_URL")).contains(database.url("postgres", "shape_a"));
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains(running.toString());
+        Settings named = Settings.of(Map.of("KAFKA_BOOTSTRAP_SERVERS", "elsewhere:9092"));
+        assertThat(Site.orRunning(named, running, terminal)).isSameAs(named);
+        assertThat(Site.orRunning(named, folder.resolve("none"), terminal)).isSameAs(named);
+    }
+
+    private static HeldPlan plan(Instant now, Object body) {
+        return new HeldPlan("plan-1", SCOPE, "1.1", "ldap", "ldap_user", now, now.plus(Duration.ofDays(7)), body);
+    }
+
+    private record Run(int code, String out, String err) {
+        JsonNode json() throws IOException {
+            return JSON.readTree(out);
+        }
+    }
+
+    private static Run run(String... args) {
+        return run(settings, args);
+    }
+
+    private static Run run(Settings site, String... args) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Terminal terminal = new Terminal(
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8),
+                false);
+        int code = ElderCli.run(site, terminal, args);
+        return new Run(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,239 @@
+package io.elder.embedded;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import com.unboundid.ldap.listener.InMemoryDirectoryServer;
+import com.unboundid.ldap.listener.InMemoryDirectoryServerConfig;
+import com.unboundid.ldap.listener.InMemoryListenerConfig;
+import com.unboundid.ldap.sdk.Attribute;
+import com.unboundid.ldap.sdk.Entry;
+import com.unboundid.ldap.sdk.LDAPException;
+import com.unboundid.ldap.sdk.Modification;
+import com.unboundid.ldap.sdk.ModificationType;
+import com.zaxxer.hikari.HikariDataSource;
+import io.elder.console.Rebuild;
+import io.elder.embedded.servers.EmbeddedBroker;
+import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.runtime.Database;
+import io.elder.runtime.KafkaClients;
+import io.elder.runtime.Metrics;
+import io.elder.runtime.Settings;
+import java.net.InetAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The raw topics alone give the inventory again. */
+class RebuildTest {
+    private static final String BASE = "dc=corp,dc=test";
+    private static final int PEOPLE = 40;
+
+    /** Rows as they are, ids included; when they were last written is not part of what they say. */
+    private static final List<String> ROWS = List.of(
+            "select (to_jsonb(t) - 'updated_at')::text from organizations t order by source_key",
+            "select (to_jsonb(t) - 'updated_at')::text from identities t order by source_key",
+            "select (to_jsonb(t) - 'updated_at')::text from identity_groups t order by source_key",
+            "select (to_jsonb(t) - 'updated_at')::text from identity_group_memberships t order by source_key",
+            "select (to_jsonb(t) - 'updated_at')::text from entities t order by source_key",
+            "select (to_jsonb(t) - 'updated_at')::text from dependencies t order by source_key");
+
+    /** The same without ids: what rows refer to is named by its key. */
+    private static final List<String> CONTENT = List.of(
+            "select concat_ws('|', t.source_key, t.content_hash, t.deleted_at is not null, t.name, t.type, p.source_key)"
+                    + " from organizations t left join organizations p on p.id = t.parent_id order by 1",
+            "select concat_ws('|', t.source_key, t.content_hash, t.deleted_at is not null, t.username, t.email, t.full_name,"
+                    + " t.is_active, t.run_id, o.source_key)"
+                    + " from identities t left join organizations o on o.id = t.organization_id order by 1",
+            "select concat_ws('|', t.source_key, t.content_hash, t.deleted_at is not null, t.name, t.ldap_dn)"
+                    + " from identity_groups t order by 1",
+            "select concat_ws('|', t.source_key, t.deleted_at is not null, i.source_key, g.source_key)"
+                    + " from identity_group_memberships t left join identities i on i.id = t.identity_id"
+                    + " left join identity_groups g on g.id = t.group_id order by 1",
+            "select concat_ws('|', t.source_key, t.content_hash, t.deleted_at is not null, t.name, o.source_key)"
+                    + " from entities t left join organizations o on o.id = t.organization_id order by 1",
+            "select concat_ws('|', t.source_key, t.deleted_at is not null, s.source_key, g.source_key)"
+                    + " from dependencies t left join identity_groups s on s.id = t.source_id"
+                    + " left join identity_groups g on g.id = t.target_id order by 1");
+
+    @TempDir
+    Path folder;
+
+    private InMemoryDirectoryServer directory;
+    private final Metrics metrics = new Metrics();
+    private Pipeline pipeline;
+
+    @BeforeEach
+    void start() throws Exception {
+        InMemoryDirectoryServerConfig config = new InMemoryDirectoryServerConfig(BASE);
+        config.setListenerConfigs(
+                InMemoryListenerConfig.createLDAPConfig("test", InetAddress.getLoopbackAddress(), 0, null));
+        config.addAdditionalBindCredentials("cn=reader," + BASE, "secret");
+        config.setSchema(null);
+        directory = new InMemoryDirectoryServer(config);
+        directory.add(new Entry(BASE, new Attribute("objectClass", "top", "domain"), new Attribute("dc", "corp")));
+        directory.add(new Entry(
+                "ou=people," + BASE,
+                new Attribute("objectClass", "top", "organizationalUnit"),
+                new Attribute("ou", "people")));
+        List<String> members = new ArrayList<>();
+        for (int i = 0; i < PEOPLE; i++) {
+            String dn = "uid=p" + i + ",ou=people," + BASE;
+            directory.add(new Entry(
+                    dn,
+                    new Attribute("objectClass", "top", "person", "inetOrgPerson"),
+                    new Attribute("uid", "p" + i),
+                    new Attribute("cn", "Person " + i),
+                    new Attribute("sn", "P" + i),
+                    new Attribute("mail", "p" + i + "@corp.test")));
+            members.add(dn);
+        }
+        group("engineers", members);
+        group("everybody", List.of("cn=engineers," + BASE));
+        directory.startListening();
+        startPipeline();
+    }
+
+    @AfterEach
+    void stop() {
+        if (pipeline != null) {
+            pipeline.close();
+        }
+        metrics.close();
+        directory.shutDown(true);
+    }
+
+    @Test
+    void theRawTopicsGiveTheSameRowsAgain() throws Exception {
+        int job = Integer.parseInt(
+                rows("insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values"
+                                + " ('directory', 'ldap', '{\"server\": \"localhost\", \"port\": "
+                                + directory.getListenPort() + ", \"base_dn\": \"" + BASE
+                                + "\", \"bind_dn\": \"cn=reader," + BASE
+                                + "\", \"bind_password\": \"secret\"}', 0, true) returning id")
+                        .getFirst());
+        awaitRuns(1);
+        directory.delete("uid=p3,ou=people," + BASE);
+        directory.modify(
+                "uid=p4,ou=people," + BASE, new Modification(ModificationType.REPLACE, "mail", "new@corp.test"));
+        rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
+        awaitRuns(2);
+        List<String> before = all(ROWS);
+        List<String> content = all(CONTENT);
+        List<String> history = rows("select t::text from discovery_history t order by id");
+        assertThat(content).anyMatch(row -> row.contains("new@corp.test")).anyMatch(row -> row.contains("|t|ldap:p3"));
+
+        Settings running = pipeline.ownerSettings();
+        assertThat(folder.resolve("site.env")).isReadable();
+        try (HikariDataSource database = Database.from(running).pool("test", 2)) {
+            Rebuild rebuild = new Rebuild(new KafkaClients(running), database, folder.resolve("state"));
+            assertThatThrownBy(() -> rebuild.reset(false, said -> {}))
+                    .hasMessageContaining("normalizer and sink still run (expected: stopped");
+        }
+
+        pipeline.close();
+        assertThat(folder.resolve("site.env")).doesNotExist();
+        List<String> said = reset(false);
+        assertThat(said).anyMatch(line -> line.startsWith("state of the normalizer deleted"));
+        startPipeline();
+        awaitReplayed();
+        assertThat(all(ROWS)).isEqualTo(before);
+
+        pipeline.close();
+        reset(true);
+        startPipeline();
+        awaitReplayed();
+        assertThat(all(CONTENT)).isEqualTo(content);
+        assertThat(rows("select t::text from discovery_history t order by id")).isEqualTo(history);
+        assertThat(rows("select count(*) from pipeline.runs")).containsExactly("2");
+    }
+
+    private void startPipeline() {
+        pipeline = new Pipeline(folder, Settings.of(Map.of("CONSOLE_PORT", "0")), metrics);
+        pipeline.start();
+        await().atMost(Duration.ofSeconds(90)).until(() -> pipeline.health().ok());
+    }
+
+    /** With the servers of the folder alone, as where only the normalizer and the sink are stopped. */
+    private List<String> reset(boolean empty) throws Exception {
+        List<String> said = new ArrayList<>();
+        try (EmbeddedDatabase server = EmbeddedDatabase.start(folder.resolve("postgres"), 0);
+                EmbeddedBroker broker = EmbeddedBroker.start(folder.resolve("kafka"), 0)) {
+            Settings settings = Settings.of(Map.of(
+                    "KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers(),
+                    "SCHEMA_REGISTRY_URL", "inprocess://up",
+                    "TOPIC_PARTITIONS", "2",
+                    "TOPIC_REPLICATION_FACTOR", "1",
+                    "DATABASE_URL", server.url("postgres", "elder")));
+            try (HikariDataSource database = Database.from(settings).pool("test", 2)) {
+                Rebuild rebuild = new Rebuild(new KafkaClients(settings), database, folder.resolve("state"));
+                rebuild.reset(empty, said::add);
+                assertThat(rebuild.progress().rawDone()).isZero();
+                assertThat(rebuild.progress().rawTotal()).isGreaterThan(2 * PEOPLE);
+            }
+        }
+        assertThat(Files.exists(folder.resolve("state/elder-normalizer"))).isFalse();
+        return said;
+    }
+
+    private void awaitReplayed() {
+        Settings settings = pipeline.ownerSettings();
+        try (HikariDataSource database = Database.from(settings).pool("test", 2)) {
+            Rebuild rebuild = new Rebuild(new KafkaClients(settings), database, folder.resolve("state"));
+            await().atMost(Duration.ofSeconds(60))
+                    .pollInterval(Duration.ofSeconds(1))
+                    .during(Duration.ofSeconds(3))
+                    .until(() -> {
+                        Rebuild.Progress progress = rebuild.progress();
+                        return progress.normalized() && progress.sinkRemaining() == 0;
+                    });
+        }
+    }
+
+    private void group(String name, List<String> members) throws LDAPException {
+        directory.add(new Entry(
+                "cn=" + name + "," + BASE,
+                new Attribute("objectClass", "top", "groupOfNames"),
+                new Attribute("cn", name),
+                new Attribute("member", members)));
+    }
+
+    private void awaitRuns(int runs) {
+        await().atMost(Duration.ofSeconds(60))
+                .pollInterval(Duration.ofMillis(100))
+                .until(() -> rows("select count(*) from pipeline.runs where visible_at is not null")
+                        .equals(List.of(Integer.toString(runs))));
+    }
+
+    private List<String> all(List<String> queries) throws SQLException {
+        List<String> all = new ArrayList<>();
+        for (String query : queries) {
+            all.addAll(rows(query));
+        }
+        return all;
+    }
+
+    private List<String> rows(String sql) throws SQLException {
+        try (Connection connection = pipeline.database().connect("elder");
+                PreparedStatement statement = connection.prepareStatement(sql);
+                ResultSet found = statement.executeQuery()) {
+            List<String> rows = new ArrayList<>();
+            while (found.next()) {
+                rows.add(found.getString(1));
+            }
+            return rows;
+        }
+    }
+}
