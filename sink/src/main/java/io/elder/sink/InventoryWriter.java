@@ -75,9 +75,49 @@ public final class InventoryWriter {
      *     and returned. Callers try without first, because every savepoint costs a round trip.
      */
     public Written write(Connection connection, List<Incoming> incoming, boolean careful) throws SQLException {
+        Written all = new Written(new TreeMap<>(), new ArrayList<>());
+        if (careful) {
+            divide(connection, incoming, all);
+        } else {
+            apply(connection, incoming, false, all);
+        }
+        return all;
+    }
+
+    /** Rows are bisected table by table; what fails beside them (a name, an adoption, a purge) is found here. */
+    private void divide(Connection connection, List<Incoming> incoming, Written all) throws SQLException {
+        Savepoint before = connection.setSavepoint();
+        try {
+            apply(connection, incoming, true, all);
+            connection.releaseSavepoint(before);
+        } catch (SQLException e) {
+            if (!DatabaseTrouble.isTheRow(e)) {
+                throw e;
+            }
+            connection.rollback(before);
+            if (incoming.size() <= 1) {
+                for (Incoming one : incoming) {
+                    all.refusals()
+                            .add(new Refusal(
+                                    one.record(),
+                                    one.partition(),
+                                    one.offset(),
+                                    e.getClass().getName(),
+                                    DatabaseTrouble.describe(e)));
+                }
+                return;
+            }
+            divide(connection, incoming.subList(0, incoming.size() / 2), all);
+            divide(connection, incoming.subList(incoming.size() / 2, incoming.size()), all);
+        }
+    }
+
+    private void apply(Connection connection, List<Incoming> incoming, boolean careful, Written all)
+            throws SQLException {
         Batch batch = new Batch(connection, careful);
         batch.run(incoming);
-        return new Written(batch.rows, batch.refusals);
+        batch.rows.forEach((what, count) -> all.rows().merge(what, count, Integer::sum));
+        all.refusals().addAll(batch.refusals);
     }
 
     /**
@@ -263,9 +303,10 @@ public final class InventoryWriter {
                 for (Change change : ready) {
                     try {
                         if (layout.needsTenant() && change.tenantId == null) {
-                            problems.put(change.record.getRunId(), "no tenant with slug default (expected: one)");
+                            problems.put(
+                                    change.record.getRunId(), "no tenant with slug default or system (expected: one)");
                             throw new RefusedValue(
-                                    "tenant: none with slug default (expected: one, or a job with an organisation that has one)");
+                                    "tenant: none with slug default or system (expected: one, or a job with an organisation that has one)");
                         }
                         layout.prepare(change);
                         writable.add(change);
@@ -773,8 +814,8 @@ public final class InventoryWriter {
         }
 
         private Integer defaultTenant() throws SQLException {
-            try (PreparedStatement query =
-                            connection.prepareStatement("SELECT id FROM tenants WHERE slug = 'default'");
+            try (PreparedStatement query = connection.prepareStatement(
+                            "SELECT id FROM tenants WHERE slug IN ('default', 'system') ORDER BY slug LIMIT 1");
                     ResultSet row = query.executeQuery()) {
                 return row.next() ? (Integer) row.getInt(1) : null;
             }

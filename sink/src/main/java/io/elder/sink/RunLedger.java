@@ -17,7 +17,9 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -29,6 +31,9 @@ import java.util.TreeSet;
 final class RunLedger {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int ERROR_LENGTH = 4000;
+
+    /** More than a topic has: numbers a mark by its two partitions. */
+    private static final int MOST_PARTITIONS = 10_000;
 
     private final ElderShape shape;
 
@@ -43,7 +48,7 @@ final class RunLedger {
             finish(connection, event, finished);
         } else if (event.getBody() instanceof PlanFailed failed) {
             try (PreparedStatement update = connection.prepareStatement(
-                    "UPDATE pipeline.runs SET error = coalesce(error, ?) WHERE run_id = ?")) {
+                    "UPDATE pipeline.runs SET error = coalesce(error, ?) WHERE run_id = ? AND visible_at IS NULL")) {
                 update.setString(1, clean(failed.getReason() + ": " + failed.getMessage()));
                 update.setString(2, event.getRunId());
                 update.executeUpdate();
@@ -52,19 +57,21 @@ final class RunLedger {
     }
 
     /**
-     * Notes a mark. Every raw partition's mark comes once in every inventory partition.
+     * Notes a mark, once however often it is read. Every raw partition's mark comes once in every inventory partition.
      *
      * @param partition the inventory partition that it was read from; the first one's marks carry the counts
      */
     void mark(Connection connection, InventoryRecord record, ScopeMark mark, int partition, int inventoryPartitions)
             throws SQLException {
         String sql = "INSERT INTO pipeline.scope_progress AS p"
-                + " (run_id, scope, marks, expected, outcome, reason, seen, deleted, held) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)"
+                + " (run_id, scope, marks, expected, outcome, reason, seen, deleted, held, noted)"
+                + " VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ARRAY[?::integer])"
                 + " ON CONFLICT (run_id, scope) DO UPDATE SET marks = p.marks + 1, expected = excluded.expected,"
                 + " outcome = CASE WHEN 'failed' IN (p.outcome, excluded.outcome) THEN 'failed'"
                 + " WHEN 'held' IN (p.outcome, excluded.outcome) THEN 'held' ELSE excluded.outcome END,"
                 + " reason = coalesce(p.reason, excluded.reason), seen = p.seen + excluded.seen,"
-                + " deleted = p.deleted + excluded.deleted, held = p.held + excluded.held";
+                + " deleted = p.deleted + excluded.deleted, held = p.held + excluded.held,"
+                + " noted = p.noted || excluded.noted WHERE NOT p.noted @> excluded.noted";
         boolean counts = partition == 0;
         try (PreparedStatement upsert = connection.prepareStatement(sql)) {
             upsert.setString(1, record.getRunId());
@@ -75,6 +82,7 @@ final class RunLedger {
             upsert.setLong(6, counts ? mark.getSeen() : 0);
             upsert.setLong(7, counts ? mark.getDeleted() : 0);
             upsert.setLong(8, counts ? mark.getHeld() : 0);
+            upsert.setInt(9, mark.getRawPartition() * MOST_PARTITIONS + partition);
             upsert.executeUpdate();
         }
     }
@@ -118,6 +126,76 @@ final class RunLedger {
                 "INSERT INTO pipeline.runs (run_id) SELECT unnest(?) ON CONFLICT DO NOTHING")) {
             insert.setArray(1, TableLayout.texts(connection, new TreeSet<>(runs).toArray(String[]::new)));
             insert.executeUpdate();
+        }
+    }
+
+    /**
+     * Closes runs that will never be whole although a newer run of the same job is: their events or marks were lost, and
+     * Elder would show them running for ever. Not before their deadline, unless the newer run's marks, which come after
+     * theirs in every partition, prove that theirs will not come.
+     */
+    void supersede(Connection connection) throws SQLException {
+        String sql = """
+                SELECT o.run_id, n.run_id, o.finished_at IS NULL, array_to_string(m.scopes, ', ')
+                FROM pipeline.runs o
+                JOIN LATERAL (SELECT r.run_id, r.sealed FROM pipeline.runs r
+                              WHERE r.visible_at IS NOT NULL AND r.started_at > o.started_at
+                                AND regexp_replace(r.run_id, '[.][^.]*$', '') = regexp_replace(o.run_id, '[.][^.]*$', '')
+                              ORDER BY r.started_at DESC LIMIT 1) n ON true
+                JOIN LATERAL (SELECT coalesce(array_agg(s.scope ORDER BY s.scope), '{}') AS scopes
+                              FROM unnest(o.sealed) AS s(scope)
+                              LEFT JOIN pipeline.scope_progress p ON p.run_id = o.run_id AND p.scope = s.scope
+                              WHERE p.marks IS NULL OR p.marks < p.expected) m ON true
+                WHERE o.visible_at IS NULL
+                  AND (o.deadline < now() OR o.finished_at IS NOT NULL AND m.scopes <@ coalesce(n.sealed, '{}'))
+                ORDER BY o.run_id
+                FOR UPDATE OF o SKIP LOCKED
+                """;
+        Map<String, String> superseded = new LinkedHashMap<>();
+        try (PreparedStatement query = connection.prepareStatement(sql);
+                ResultSet row = query.executeQuery()) {
+            while (row.next()) {
+                superseded.put(
+                        row.getString(1),
+                        "superseded by run " + row.getString(2) + ": "
+                                + (row.getBoolean(3)
+                                        ? "its end was never heard of"
+                                        : "never wholly visible: " + row.getString(4)));
+            }
+        }
+        for (Map.Entry<String, String> one : superseded.entrySet()) {
+            fail(connection, one.getKey(), one.getValue());
+            close(connection, one.getKey());
+        }
+    }
+
+    private static void fail(Connection connection, String run, String reason) throws SQLException {
+        try (PreparedStatement update = connection.prepareStatement("UPDATE pipeline.runs SET status = 'failed',"
+                + " error = concat_ws('; ', error, ?), finished_at = coalesce(finished_at, now()) WHERE run_id = ?")) {
+            update.setString(1, clean(reason));
+            update.setString(2, run);
+            update.executeUpdate();
+        }
+    }
+
+    /** Closes a run as failed whose history row this database refuses; the job is told, the history row is left. */
+    void closeWithoutHistory(Connection connection, String run, String reason) throws SQLException {
+        fail(connection, run, reason);
+        try (PreparedStatement update =
+                connection.prepareStatement("UPDATE pipeline.runs SET history_id = NULL WHERE run_id = ?")) {
+            update.setString(1, run);
+            update.executeUpdate();
+        }
+        close(connection, run);
+    }
+
+    /** Closes a run of which this database takes nothing but our own note. */
+    void abandon(Connection connection, String run, String reason) throws SQLException {
+        fail(connection, run, reason);
+        try (PreparedStatement update =
+                connection.prepareStatement("UPDATE pipeline.runs SET visible_at = now() WHERE run_id = ?")) {
+            update.setString(1, run);
+            update.executeUpdate();
         }
     }
 
@@ -272,8 +350,9 @@ final class RunLedger {
                 + " WHERE j.id = ? AND NOT (j.next_run_at > ?::timestamptz AND j.next_run_at <= now())))"
                 + " ON CONFLICT (run_id) DO UPDATE SET job_id = excluded.job_id, provider = excluded.provider,"
                 + " started_at = excluded.started_at, deadline = excluded.deadline, trigger = excluded.trigger,"
-                + " status = coalesce(r.status, excluded.status), next_run_at_seen = excluded.next_run_at_seen"
-                + " RETURNING history_id, finished_at IS NULL";
+                + " status = coalesce(r.status, excluded.status), next_run_at_seen ="
+                + " CASE WHEN r.started_at IS NULL THEN excluded.next_run_at_seen ELSE r.next_run_at_seen END"
+                + " WHERE r.visible_at IS NULL RETURNING history_id, finished_at IS NULL";
         boolean opens;
         try (PreparedStatement upsert = connection.prepareStatement(sql)) {
             upsert.setString(1, event.getRunId());
@@ -285,8 +364,8 @@ final class RunLedger {
             upsert.setObject(7, job);
             upsert.setObject(8, at(startedAt));
             try (ResultSet row = upsert.executeQuery()) {
-                row.next();
-                opens = row.getObject(1) == null && row.getBoolean(2);
+                // None: the run was closed, and this is read again.
+                opens = row.next() && row.getObject(1) == null && row.getBoolean(2);
             }
         }
         if (job != null && opens) {
@@ -321,7 +400,7 @@ final class RunLedger {
                 + " started_at = coalesce(r.started_at, excluded.started_at), status = excluded.status,"
                 + " error = coalesce(excluded.error, r.error), next_run_at = excluded.next_run_at,"
                 + " sealed = excluded.sealed, failed = excluded.failed, discovered = excluded.discovered,"
-                + " finished_at = excluded.finished_at RETURNING history_id";
+                + " finished_at = excluded.finished_at WHERE r.visible_at IS NULL RETURNING history_id";
         boolean hasHistory;
         try (PreparedStatement upsert = connection.prepareStatement(sql)) {
             upsert.setString(1, event.getRunId());
@@ -342,7 +421,9 @@ final class RunLedger {
             upsert.setLong(10, finished.getDiscovered());
             upsert.setObject(11, at(event.getAt()));
             try (ResultSet row = upsert.executeQuery()) {
-                row.next();
+                if (!row.next()) {
+                    return;
+                }
                 hasHistory = row.getObject(1) != null;
             }
         }

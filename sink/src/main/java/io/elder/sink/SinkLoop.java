@@ -19,6 +19,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,9 +30,9 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
@@ -74,6 +75,18 @@ public final class SinkLoop implements Component {
             super(message);
         }
     }
+
+    @FunctionalInterface
+    private interface Writing {
+        void run() throws SQLException;
+    }
+
+    /**
+     * What the book of runs is told.
+     *
+     * @param closes whether the run may be closable afterwards
+     */
+    private record Entry(String run, boolean closes, ConsumerRecord<byte[], byte[]> source, Writing write) {}
 
     private record Refused(ConsumerRecord<byte[], byte[]> source, String errorClass, String message) {}
 
@@ -423,23 +436,27 @@ public final class SinkLoop implements Component {
         fence(connection, records);
         Map<String, ConsumerRecord<byte[], byte[]>> sources = new HashMap<>();
         List<InventoryWriter.Incoming> incoming = new ArrayList<>();
-        List<ConsumerRecord<byte[], byte[]>> marks = new ArrayList<>();
-        List<InventoryRecord> markRecords = new ArrayList<>();
-        List<RunEvent> eventRecords = new ArrayList<>();
+        List<Entry> marks = new ArrayList<>();
+        List<Entry> events = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : records) {
             try {
                 if (record.topic().equals(topics.runs().name())) {
                     if (record.value() != null) {
-                        eventRecords.add(runDeserializer.deserialize(record.topic(), record.value()));
+                        RunEvent event = runDeserializer.deserialize(record.topic(), record.value());
+                        boolean ends = event.getBody() instanceof RunFinished;
+                        events.add(new Entry(event.getRunId(), ends, record, () -> ledger.event(connection, event)));
                     }
                     continue;
                 }
                 InventoryRecord read = record.value() == null
                         ? null
                         : inventoryDeserializer.deserialize(record.topic(), record.value());
-                if (read != null && read.getBody() instanceof ScopeMark) {
-                    markRecords.add(read);
-                    marks.add(record);
+                if (read != null && read.getBody() instanceof ScopeMark mark) {
+                    marks.add(new Entry(
+                            read.getRunId(),
+                            true,
+                            record,
+                            () -> ledger.mark(connection, read, mark, record.partition(), inventoryPartitions)));
                 } else if (record.key() != null) {
                     String key = new String(record.key(), StandardCharsets.UTF_8);
                     incoming.add(new InventoryWriter.Incoming(key, read, record.partition(), record.offset()));
@@ -453,33 +470,95 @@ public final class SinkLoop implements Component {
         outcome.add(written);
         addRefused(outcome, written, sources);
 
-        Set<String> touched = new TreeSet<>();
-        for (RunEvent event : eventRecords) {
-            if (event.getBody() instanceof RunFinished) {
-                touched.add(event.getRunId());
-            }
-        }
-        markRecords.forEach(mark -> touched.add(mark.getRunId()));
-        ledger.ensure(connection, touched);
-        for (int i = 0; i < markRecords.size(); i++) {
-            InventoryRecord mark = markRecords.get(i);
-            ledger.mark(
-                    connection, mark, (ScopeMark) mark.getBody(), marks.get(i).partition(), inventoryPartitions);
-        }
-        for (RunEvent event : eventRecords) {
-            ledger.event(connection, event);
-        }
-        List<String> closable = ledger.closable(connection, touched);
+        List<Entry> entries = new ArrayList<>(marks);
+        entries.addAll(events);
+        Map<String, ConsumerRecord<byte[], byte[]>> touched = note(connection, entries, careful, outcome);
+        List<String> closable = ledger.closable(connection, touched.keySet());
         if (!closable.isEmpty()) {
             InventoryWriter.Written settled = writer.settle(connection, careful);
             outcome.add(settled);
             addRefused(outcome, settled, sources);
             for (String run : closable) {
-                ledger.close(connection, run);
+                close(connection, run, touched.get(run), careful, outcome);
             }
+            supersede(connection, careful);
         }
         bury(outcome.refused);
         sources.values().forEach(source -> outcome.timestamps.add(source.timestamp()));
+    }
+
+    /** Enters marks and events into the book of runs. Returns the runs that may be closable now, and what made them so. */
+    private Map<String, ConsumerRecord<byte[], byte[]>> note(
+            Connection connection, List<Entry> entries, boolean careful, Outcome outcome) throws SQLException {
+        Map<String, ConsumerRecord<byte[], byte[]>> touched = new TreeMap<>();
+        if (!careful) {
+            entries.stream().filter(Entry::closes).forEach(entry -> touched.put(entry.run(), entry.source()));
+            ledger.ensure(connection, touched.keySet());
+            for (Entry entry : entries) {
+                entry.write().run();
+            }
+            return touched;
+        }
+        for (Entry entry : entries) {
+            Optional<SQLException> refusal = attempt(connection, true, () -> {
+                if (entry.closes()) {
+                    ledger.ensure(connection, Set.of(entry.run()));
+                }
+                entry.write().run();
+            });
+            if (refusal.isPresent()) {
+                outcome.refused.add(refused(entry.source(), refusal.get()));
+            } else if (entry.closes()) {
+                touched.put(entry.run(), entry.source());
+            }
+        }
+        return touched;
+    }
+
+    /** Closes a run, with as much of its result as this database takes. */
+    private void close(
+            Connection connection, String run, ConsumerRecord<byte[], byte[]> source, boolean careful, Outcome outcome)
+            throws SQLException {
+        Optional<SQLException> refusal = attempt(connection, careful, () -> ledger.close(connection, run));
+        if (refusal.isEmpty()) {
+            return;
+        }
+        String reason = "the result was refused: " + DatabaseTrouble.describe(refusal.get());
+        outcome.refused.add(refused(source, refusal.get()));
+        if (attempt(connection, true, () -> ledger.closeWithoutHistory(connection, run, reason))
+                .isPresent()) {
+            ledger.abandon(connection, run, reason);
+        }
+    }
+
+    private void supersede(Connection connection, boolean careful) throws SQLException {
+        attempt(connection, careful, () -> ledger.supersede(connection))
+                .ifPresent(e -> LOG.warn("runs that were superseded stay open: {}", DatabaseTrouble.describe(e)));
+    }
+
+    /** Returns what PostgreSQL refuses, undone, if careful; else it is thrown, and the whole batch is tried carefully. */
+    private static Optional<SQLException> attempt(Connection connection, boolean careful, Writing writing)
+            throws SQLException {
+        if (!careful) {
+            writing.run();
+            return Optional.empty();
+        }
+        Savepoint before = connection.setSavepoint();
+        try {
+            writing.run();
+            connection.releaseSavepoint(before);
+            return Optional.empty();
+        } catch (SQLException e) {
+            if (!DatabaseTrouble.isTheRow(e)) {
+                throw e;
+            }
+            connection.rollback(before);
+            return Optional.of(e);
+        }
+    }
+
+    private static Refused refused(ConsumerRecord<byte[], byte[]> source, SQLException e) {
+        return new Refused(source, e.getClass().getName(), DatabaseTrouble.describe(e));
     }
 
     private void settle(Connection connection, boolean careful) throws SQLException {
@@ -487,6 +566,7 @@ public final class SinkLoop implements Component {
         InventoryWriter.Written settled = writer.settle(connection, careful);
         addRefused(outcome, settled, Map.of());
         bury(outcome.refused);
+        supersede(connection, careful);
     }
 
     /** Moves the offsets on, provided that they are where this sink left them. */

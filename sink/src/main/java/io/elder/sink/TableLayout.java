@@ -146,10 +146,11 @@ final class TableLayout {
         this.nameIsUnique =
                 nameColumn().isPresent() && isUnique(connection, nameColumn().get());
         this.upsert = upsertStatement();
-        this.refresh = "UPDATE " + table.sqlName() + " t SET observed_at = i.observed_at::timestamptz"
-                + (actuals.containsKey("last_seen_at") ? ", last_seen_at = i.observed_at::timestamptz" : "")
-                + " FROM unnest(?::text[], ?::text[]) AS i(source_key, observed_at)"
-                + " WHERE t.source_key = i.source_key AND t.observed_at < i.observed_at::timestamptz";
+        this.refresh =
+                "UPDATE " + table.sqlName() + " t SET observed_at = i.observed_at::timestamptz, run_id = i.run_id"
+                        + (actuals.containsKey("last_seen_at") ? ", last_seen_at = i.observed_at::timestamptz" : "")
+                        + " FROM unnest(?::text[], ?::text[], ?::text[]) AS i(source_key, observed_at, run_id)"
+                        + " WHERE t.source_key = i.source_key AND t.observed_at < i.observed_at::timestamptz";
     }
 
     ElderTable table() {
@@ -211,6 +212,11 @@ final class TableLayout {
                         changes.stream()
                                 .map(change -> change.record.getObservedAt().toString())
                                 .toArray(String[]::new)));
+        statement.setArray(
+                3,
+                texts(
+                        connection,
+                        changes.stream().map(change -> change.record.getRunId()).toArray(String[]::new)));
         return statement;
     }
 

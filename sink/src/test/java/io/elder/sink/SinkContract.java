@@ -496,8 +496,7 @@ abstract class SinkContract {
         }
     }
 
-    /** The content of the tables without what depends on the order of arrival: ids are replaced by keys, clocks and the
-     * run (the first that saw this content) left out. */
+    /** The content of the tables without what depends on the order of arrival: ids are replaced by keys, clocks left out. */
     private List<String> tables() throws SQLException {
         List<String> all = new ArrayList<>();
         for (String table : List.of(
@@ -520,7 +519,7 @@ abstract class SinkContract {
             try (Connection connection = server.connect(database);
                     Statement statement = connection.createStatement();
                     ResultSet row = statement.executeQuery(
-                            "SELECT (to_jsonb(t) - '{id,run_id,parent_id,identity_id,group_id,organization_id,source_id,target_id,source_entity_id,target_entity_id,created_at,updated_at}'::text[])::text, "
+                            "SELECT (to_jsonb(t) - '{id,parent_id,identity_id,group_id,organization_id,source_id,target_id,source_entity_id,target_entity_id,created_at,updated_at}'::text[])::text, "
                                     + links + " FROM " + table
                                     + " t WHERE source_key IS NOT NULL ORDER BY source_key")) {
                 while (row.next()) {

@@ -16,125 +16,493 @@ import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.db.Migrations;
 import io.elder.schemas.serde.AvroSerializer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Future;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
+/** The sink between a real broker and a real PostgreSQL, as the role that it has in production. */
 final class SinkLoopTest {
+    private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
+    private static final Duration SOON = Duration.ofSeconds(40);
+    private static final String SCOPE = "ldap/dir/-/ldap_user";
+
     @TempDir
-    Path directory;
+    static Path directory;
+
+    private static EmbeddedBroker broker;
+    private static EmbeddedDatabase server;
+    private static int sites;
+
+    @BeforeAll
+    static void startServers() {
+        broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
+        server = EmbeddedDatabase.start(directory.resolve("pg"), 0, EmbeddedDatabase.Durability.FAST);
+    }
+
+    @AfterAll
+    static void stopServers() {
+        server.close();
+        broker.close();
+    }
+
+    @ParameterizedTest
+    @EnumSource(ElderShape.class)
+    void aRunIsClosedWhenItsScopeIsVisible(ElderShape shape) throws Exception {
+        try (Site site = new Site(server, shape);
+                SinkLoop loop = site.sink()) {
+            site.send(started(1, "a1", 0));
+            site.users(0, 3, 1);
+            site.awaitValue("running", "SELECT status FROM discovery_jobs WHERE id = 1");
+            site.mark("1.a1", 0, 1);
+            site.send(finished(1, "a1", 0, 3));
+            site.awaitValue("completed", "SELECT status FROM discovery_history");
+            assertThat(site.value("SELECT concat_ws(' ', h." + shape.historyCounts() + "_discovered, h."
+                            + shape.historyCounts() + "_created, j.status, j.next_run_at, j.last_run_at, j.last_error)"
+                            + " FROM discovery_history h JOIN discovery_jobs j ON j.id = h."
+                            + shape.historyJobColumn()))
+                    .isEqualTo("3 3 completed 2026-01-01 01:00:00+00 2026-01-01 00:00:00+00");
+            await().atMost(SOON).until(() -> loop.health().ok());
+        }
+    }
 
     @Test
-    void aRunIsClosedWhenItsScopeIsVisible() throws Exception {
-        try (EmbeddedBroker broker = EmbeddedBroker.start(directory.resolve("kafka"), 0);
-                EmbeddedDatabase server =
-                        EmbeddedDatabase.start(directory.resolve("pg"), 0, EmbeddedDatabase.Durability.FAST)) {
-            Migrations.migrate(server.jdbcUrl("postgres", "postgres"), "postgres", "");
-            try (Connection connection = server.connect("postgres");
-                    Statement statement = connection.createStatement()) {
-                statement.execute("INSERT INTO discovery_jobs (name, provider, config_json, schedule_interval, enabled)"
-                        + " VALUES ('dir', 'ldap', '{}', 3600, true)");
+    void aDatabaseThatIsAwayIsWaitedFor() throws Exception {
+        Path own = directory.resolve("away");
+        EmbeddedDatabase away = EmbeddedDatabase.start(own, 0, EmbeddedDatabase.Durability.FAST);
+        int port = away.port();
+        try (Site site = new Site(away, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            site.users(0, 20, 1);
+            site.awaitUsers(20);
+            away.close();
+            site.users(20, 40, 1);
+            await().atMost(SOON).until(() -> !loop.health().ok());
+            Thread.sleep(10_000);
+            assertThat(loop.health().reasons()).singleElement().asString().contains("database");
+            away = EmbeddedDatabase.start(own, port, EmbeddedDatabase.Durability.FAST);
+            site.server = away;
+            site.awaitUsers(40);
+            await().atMost(SOON).until(() -> loop.health().ok());
+            assertThat(site.deadLetters()).isEmpty();
+        } finally {
+            away.close();
+        }
+    }
+
+    @Test
+    void aReadOnlyDatabaseIsWaitedFor() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            site.users(0, 5, 1);
+            site.awaitUsers(5);
+            site.execute("ALTER DATABASE " + site.database + " SET default_transaction_read_only = on");
+            site.disconnectWorker();
+            site.users(5, 10, 1);
+            await().atMost(SOON).until(() -> loop.health().reasons().toString().contains("read-only"));
+            try (Connection owner = server.connect("postgres");
+                    Statement statement = owner.createStatement()) {
+                statement.execute("ALTER DATABASE " + site.database + " RESET default_transaction_read_only");
             }
-            Topics topics = new Topics("elder.");
+            site.disconnectWorker();
+            site.awaitUsers(10);
+            await().atMost(SOON).until(() -> loop.health().ok());
+            assertThat(site.deadLetters()).isEmpty();
+        }
+    }
+
+    @Test
+    void onlyTheRowThatIsRefusedIsADeadLetter() throws Exception {
+        try (Site site = new Site(server, ElderShape.A)) {
+            site.execute("ALTER TABLE identities ADD CONSTRAINT ours CHECK (email NOT LIKE 'user7@%')");
+            // One batch, so that the bad row has neighbours.
+            site.users(0, 50, 1);
+            try (SinkLoop loop = site.sink()) {
+                site.awaitUsers(49);
+                List<ConsumerRecord<byte[], byte[]>> dead = site.deadLetters();
+                assertThat(dead).hasSize(1);
+                assertThat(new String(dead.getFirst().key(), StandardCharsets.UTF_8))
+                        .isEqualTo("ldap/dir/ldap_user/7");
+                assertThat(header(dead.getFirst(), "elder.error.message")).contains("ours");
+                await().atMost(SOON).until(() -> loop.health().ok());
+                site.execute("ALTER TABLE identities DROP CONSTRAINT ours");
+                site.users(7, 8, 2);
+                site.awaitUsers(50);
+                assertThat(site.deadLetters()).hasSize(1);
+            }
+        }
+    }
+
+    @Test
+    void restartsAndOffsetsSetBackChangeNothing() throws Exception {
+        try (Site site = new Site(server, ElderShape.A)) {
+            try (SinkLoop loop = site.sink()) {
+                site.send(started(1, "a1", 0));
+                site.users(0, 100, 1);
+                site.awaitUsers(100);
+                assertThat(loop.status()).containsEntry("databaseShape", "A");
+            }
+            site.users(100, 200, 1);
+            site.mark("1.a1", 0, 1);
+            site.send(finished(1, "a1", 0, 200));
+            String content = "SELECT string_agg(concat_ws(' ', id, source_key, username, email, run_id, observed_at,"
+                    + " content_hash), chr(10) ORDER BY id) FROM identities WHERE source_key IS NOT NULL";
+            String book =
+                    "SELECT string_agg(to_jsonb(r)::text, chr(10)) || (SELECT string_agg(to_jsonb(p)::text, chr(10))"
+                            + " FROM pipeline.scope_progress p) || (SELECT string_agg(to_jsonb(h)::text, chr(10))"
+                            + " FROM discovery_history h) FROM pipeline.runs r";
+            try (SinkLoop loop = site.sink()) {
+                site.awaitValue("completed 200", "SELECT status || ' ' || entities_created FROM discovery_history");
+                await().atMost(SOON).until(() -> loop.health().ok());
+            }
+            String before = site.value(content);
+            String bookBefore = site.value(book);
+            String ends = site.value(
+                    "SELECT string_agg(next_offset::text, ' ' ORDER BY topic, partition)" + " FROM pipeline.offsets");
+            site.execute("UPDATE pipeline.offsets SET next_offset = 0");
+            try (SinkLoop loop = site.sink()) {
+                site.awaitValue(
+                        ends,
+                        "SELECT string_agg(next_offset::text, ' ' ORDER BY topic, partition) FROM pipeline.offsets");
+                await().atMost(SOON).until(() -> loop.health().ok());
+            }
+            assertThat(site.value(content)).isEqualTo(before);
+            assertThat(site.value(book)).isEqualTo(bookBefore);
+        }
+    }
+
+    @Test
+    void twoSinksShareTheWorkAndWriteEachRowOnce() throws Exception {
+        try (Site site = new Site(server, ElderShape.A)) {
+            try (SinkLoop remaining = site.sink()) {
+                site.users(0, 200, 1);
+                try (SinkLoop joining = site.sink()) {
+                    site.users(200, 400, 1);
+                    site.awaitUsers(400);
+                    await().atMost(SOON).until(() -> joining.health().ok());
+                    site.users(400, 500, 1);
+                    site.awaitUsers(500);
+                    // Each has a partition of the inventory by now.
+                    await().atMost(SOON).until(() -> {
+                        site.users(500, 520, 1);
+                        return (long) joining.status().get("rowsWritten") > 0;
+                    });
+                }
+                site.users(520, 600, 1);
+                site.awaitUsers(600);
+                await().atMost(SOON).until(() -> remaining.health().ok());
+            }
+            assertThat(site.value("SELECT created || ' ' || updated FROM pipeline.runs WHERE run_id = '1.a1'"))
+                    .isEqualTo("600 0");
+            assertThat(site.deadLetters()).isEmpty();
+        }
+    }
+
+    @Test
+    void aSinkWhoseOffsetsWereMovedCommitsNothingFromItsStaleView() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            site.users(0, 10, 1);
+            site.awaitUsers(10);
+            // As another sink would that took the partitions over while this one was stopped: it has done these
+            // already.
+            long ahead = 5;
+            site.execute("UPDATE pipeline.offsets SET next_offset = next_offset + " + ahead + " WHERE topic = '"
+                    + site.topics.inventory().name() + "' AND partition = 0");
+            for (int user = 10; user < 20; user++) {
+                site.user(0, user, 1);
+            }
+            site.flush();
+            // Written anyway, the first five would be rows of the zombie.
+            site.awaitUsers(15);
+            assertThat(site.value("SELECT count(*) FROM identities WHERE source_key ~ 'ldap_user/1[0-4]$'"))
+                    .isEqualTo("0");
+            await().atMost(SOON).until(() -> loop.health().ok());
+        }
+    }
+
+    @Test
+    void refusedEventsDoNotBlockTheirPartition() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            // PostgreSQL has no NUL in text.
+            site.send(new RunEvent("1.bad", "l\u0000dap", T0, new RunStarted(1, "first", T0.plusSeconds(600))));
+            // No such job: a run without a history.
+            site.send(started(999, "a1", 0));
+            site.send(finished(999, "a1", 0, 0));
+            // A site's own constraint refuses a result.
+            site.execute("ALTER TABLE discovery_history ADD CONSTRAINT ours CHECK (entities_discovered < 10)");
+            site.send(started(1, "a2", 1));
+            site.mark("1.a2", 1, 1);
+            site.mark("999.a1", 0, 1);
+            site.send(finished(1, "a2", 1, 10));
+            site.awaitValue("failed", "SELECT status FROM pipeline.runs WHERE run_id = '1.a2'");
+            site.awaitValue("failed", "SELECT status FROM discovery_jobs");
+            site.awaitValue(
+                    "completed", "SELECT status FROM pipeline.runs WHERE run_id = '999.a1' AND visible_at IS NOT NULL");
+            site.send(started(1, "a3", 2));
+            site.mark("1.a3", 2, 1);
+            site.send(finished(1, "a3", 2, 9));
+            site.awaitValue("completed", "SELECT status FROM discovery_jobs");
+            assertThat(site.deadLetters())
+                    .extracting(dead -> header(dead, "elder.source.topic"))
+                    .contains(site.topics.runs().name());
+            assertThat(site.deadLetters()).hasSize(2);
+            await().atMost(SOON).until(() -> loop.health().ok());
+        }
+    }
+
+    @Test
+    void runsWhoseMarksOrEndNeverComeAreSuperseded() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            site.send(started(1, "a1", 0));
+            site.send(started(1, "a2", 1));
+            site.mark("1.a2", 1, 2);
+            site.send(finished(1, "a2", 1, 0));
+            site.send(started(1, "a3", 2));
+            site.mark("1.a3", 2, 1);
+            site.send(finished(1, "a3", 2, 0));
+            site.awaitValue(
+                    "failed failed completed",
+                    "SELECT string_agg(status, ' ' ORDER BY started_at) FROM discovery_history");
+            assertThat(site.value("SELECT string_agg(error_message, '|' ORDER BY started_at) FROM discovery_history"))
+                    .isEqualTo("superseded by run 1.a3: its end was never heard of"
+                            + "|superseded by run 1.a3: never wholly visible: " + SCOPE);
+            assertThat(site.value("SELECT status FROM discovery_jobs")).isEqualTo("completed");
+            await().atMost(SOON).until(() -> loop.health().ok());
+        }
+    }
+
+    private static RunEvent started(int job, String suffix, int hour) {
+        Instant at = T0.plusSeconds(hour * 3600L);
+        return new RunEvent(job + "." + suffix, "ldap", at, new RunStarted(job, "first", at.plusSeconds(600)));
+    }
+
+    private static RunEvent finished(int job, String suffix, int hour, long discovered) {
+        Instant at = T0.plusSeconds(hour * 3600L);
+        return new RunEvent(
+                job + "." + suffix,
+                "ldap",
+                at.plusSeconds(9),
+                new RunFinished(
+                        "completed", null, job, at, at.plusSeconds(3600), List.of(SCOPE), List.of(), discovered));
+    }
+
+    private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+        return new String(record.headers().lastHeader(name).value(), StandardCharsets.UTF_8);
+    }
+
+    /** A database with a job and topics of its own. */
+    private static final class Site implements AutoCloseable {
+        private static final int PARTITIONS = 2;
+
+        private final String database;
+        private final Topics topics;
+        private final Settings settings;
+        private final KafkaProducer<String, SpecificRecord> producer;
+        private final List<Future<RecordMetadata>> sent = new ArrayList<>();
+        private EmbeddedDatabase server;
+
+        Site(EmbeddedDatabase server, ElderShape shape) throws Exception {
+            int number = ++sites;
+            this.server = server;
+            this.database = "site" + number;
+            this.topics = new Topics("site" + number + ".");
+            server.createDatabase(database);
+            for (ElderShape part : shape == ElderShape.B ? List.of(ElderShape.A, ElderShape.B) : List.of(shape)) {
+                execute(Files.readString(Path.of(
+                        "../schemas/src/test/resources/db/shape-" + part.name().toLowerCase(Locale.ROOT) + ".sql")));
+            }
+            Migrations.migrate(server.jdbcUrl("postgres", database), "postgres", "");
+            try (Connection owner = server.connect(database)) {
+                Migrations.setWorkerPassword(owner, "secret");
+            }
+            if (shape == ElderShape.C) {
+                execute("INSERT INTO tenants (name, slug) VALUES ('System', 'system')");
+                execute("INSERT INTO discovery_jobs (name, type, config) VALUES ('dir', 'ldap', '{}')");
+            } else {
+                execute("INSERT INTO tenants (name, slug, is_active, created_at, updated_at)"
+                        + " SELECT 'System', 'system', true, now(), now() WHERE NOT EXISTS (SELECT FROM tenants)");
+                execute(
+                        "INSERT INTO discovery_jobs (name, provider, config_json, schedule_interval, enabled, created_at,"
+                                + " updated_at) VALUES ('dir', 'ldap', '{}', 3600, true, now(), now())");
+            }
             try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
-                admin.createTopics(List.of(
-                                new NewTopic(topics.inventory().name(), 2, (short) 1),
-                                new NewTopic(topics.runs().name(), 2, (short) 1),
-                                new NewTopic(topics.deadletter().name(), 2, (short) 1)))
-                        .all()
-                        .get();
+                List<NewTopic> made = new ArrayList<>();
+                for (String name :
+                        List.of(topics.inventory().name(), topics.runs().name(), deadletter())) {
+                    made.add(new NewTopic(name, PARTITIONS, (short) 1));
+                }
+                admin.createTopics(made).all().get();
             }
-            Settings settings = Settings.of(Map.of(
+            this.settings = Settings.of(Map.of(
                     "KAFKA_BOOTSTRAP_SERVERS",
                     broker.bootstrapServers(),
+                    "TOPIC_PREFIX",
+                    "site" + number + ".",
                     "DATABASE_URL",
-                    "postgresql://postgres@127.0.0.1:" + server.port() + "/postgres",
+                    server.url("elder_worker", "secret", database),
+                    "SINK_SETTLE_INTERVAL",
+                    "1s",
                     "SCHEMA_REGISTRY_URL",
                     "inprocess://sink-loop"));
             SinkSettings sink = SinkSettings.from(settings);
             settings.check();
             AvroSerializer<SpecificRecord> serializer = new AvroSerializer<>();
             serializer.configure(sink.kafka().common(), false);
-            Instant at = Instant.parse("2026-01-01T00:00:00Z");
-            try (SinkLoop loop = new SinkLoop(sink, new SimpleMeterRegistry());
-                    KafkaProducer<String, SpecificRecord> producer =
-                            new KafkaProducer<>(sink.kafka().producer("test"), new StringSerializer(), serializer)) {
-                loop.start();
-                String run = "1.abc";
-                send(
-                        producer,
-                        new ProducerRecord<>(
-                                topics.runs().name(),
-                                0,
-                                run,
-                                new RunEvent(run, "ldap", at, new RunStarted(1, "first", at.plusSeconds(600)))));
-                Row row = new Row("organizations", false, 1L, Map.of("name", "LDAP: dir"), Map.of(), "{}", List.of());
-                send(
-                        producer,
-                        new ProducerRecord<>(
-                                topics.inventory().name(), 0, "o", new InventoryRecord("o", "s", run, at, row)));
-                for (int partition = 0; partition < 2; partition++) {
-                    send(
-                            producer,
-                            new ProducerRecord<>(
-                                    topics.inventory().name(),
-                                    partition,
-                                    "m",
-                                    new InventoryRecord(
-                                            "m", "s", run, at, new ScopeMark(0, 1, "sealed", null, 1L, 0L, 0L))));
-                }
-                send(
-                        producer,
-                        new ProducerRecord<>(
-                                topics.runs().name(),
-                                0,
-                                run,
-                                new RunEvent(
-                                        run,
-                                        "ldap",
-                                        at.plusSeconds(9),
-                                        new RunFinished(
-                                                "completed",
-                                                null,
-                                                1,
-                                                at,
-                                                at.plusSeconds(3600),
-                                                List.of("s"),
-                                                List.of(),
-                                                1L))));
-                producer.flush();
-                await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
-                    try (Connection connection = server.connect("postgres");
-                            Statement statement = connection.createStatement();
-                            ResultSet history =
-                                    statement.executeQuery("SELECT h.status || ' ' || entities_discovered || ' '"
-                                            + " || entities_created || ' ' || j.status || ' ' || j.next_run_at"
-                                            + " FROM discovery_history h JOIN discovery_jobs j ON j.id = h.job_id")) {
-                        assertThat(history.next()).isTrue();
-                        assertThat(history.getString(1)).startsWith("completed 1 1 completed 2026-01-01 01:00:00");
-                    }
-                });
-                await().atMost(Duration.ofSeconds(10)).until(() -> loop.health().ok());
+            // Several requests in flight while a new topic has no leader yet may end out of order, and never recover.
+            Map<String, Object> producing = sink.kafka().producer("test");
+            producing.put("max.in.flight.requests.per.connection", 1);
+            this.producer = new KafkaProducer<>(producing, new StringSerializer(), serializer);
+        }
+
+        SinkLoop sink() {
+            SinkLoop loop = new SinkLoop(SinkSettings.from(settings), new SimpleMeterRegistry());
+            loop.start();
+            return loop;
+        }
+
+        String deadletter() {
+            return topics.deadletter().name();
+        }
+
+        void send(RunEvent event) throws Exception {
+            producer.send(new ProducerRecord<>(topics.runs().name(), 0, event.getRunId(), event))
+                    .get();
+        }
+
+        void users(int from, int to, int version) throws Exception {
+            for (int user = from; user < to; user++) {
+                user(user % PARTITIONS, user, version);
+            }
+            flush();
+        }
+
+        void flush() throws Exception {
+            for (Future<RecordMetadata> one : sent) {
+                one.get();
+            }
+            sent.clear();
+        }
+
+        void user(int partition, int user, int version) {
+            String key = "ldap/dir/ldap_user/" + user;
+            Map<String, Object> values = new HashMap<>(Map.of(
+                    "username",
+                    "ldap:user" + user,
+                    "identity_type",
+                    "employee",
+                    "auth_provider",
+                    "ldap",
+                    "is_active",
+                    true,
+                    "email",
+                    "user" + user + "@example.org",
+                    "full_name",
+                    "User " + user));
+            Row row = new Row("identities", false, (long) user, values, Map.of(), null, List.of());
+            InventoryRecord record =
+                    new InventoryRecord(key, SCOPE, "1.a" + version, T0.plusSeconds((version - 1) * 3600L), row);
+            sent.add(producer.send(new ProducerRecord<>(topics.inventory().name(), partition, key, record)));
+        }
+
+        /** The mark of one raw partition, in every inventory partition. */
+        void mark(String run, int hour, int rawPartitions) throws Exception {
+            for (int partition = 0; partition < PARTITIONS; partition++) {
+                ScopeMark mark = new ScopeMark(0, rawPartitions, "sealed", null, 1L, 0L, 0L);
+                producer.send(new ProducerRecord<>(
+                                topics.inventory().name(),
+                                partition,
+                                "mark",
+                                new InventoryRecord("mark", SCOPE, run, T0.plusSeconds(hour * 3600L), mark)))
+                        .get();
             }
         }
-    }
 
-    private static void send(
-            KafkaProducer<String, SpecificRecord> producer, ProducerRecord<String, SpecificRecord> record)
-            throws Exception {
-        producer.send(record).get();
+        void execute(String sql) throws SQLException {
+            try (Connection connection = server.connect(database);
+                    Statement statement = connection.createStatement()) {
+                statement.execute(sql);
+            }
+        }
+
+        void disconnectWorker() throws SQLException {
+            try (Connection connection = server.connect("postgres");
+                    Statement statement = connection.createStatement()) {
+                statement.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database
+                        + "' AND usename = 'elder_worker'");
+            }
+        }
+
+        String value(String sql) throws SQLException {
+            try (Connection connection = server.connect(database);
+                    Statement statement = connection.createStatement();
+                    ResultSet row = statement.executeQuery(sql)) {
+                return row.next() ? row.getString(1) : null;
+            }
+        }
+
+        void awaitValue(String expected, String sql) {
+            await().atMost(SOON).pollInterval(Duration.ofMillis(200)).untilAsserted(() -> assertThat(value(sql))
+                    .isEqualTo(expected));
+        }
+
+        void awaitUsers(int count) {
+            awaitValue(Integer.toString(count), "SELECT count(*) FROM identities WHERE source_key IS NOT NULL");
+        }
+
+        List<ConsumerRecord<byte[], byte[]>> deadLetters() {
+            try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                    Map.of("bootstrap.servers", broker.bootstrapServers()),
+                    new ByteArrayDeserializer(),
+                    new ByteArrayDeserializer())) {
+                List<TopicPartition> partitions = new ArrayList<>();
+                for (int partition = 0; partition < PARTITIONS; partition++) {
+                    partitions.add(new TopicPartition(deadletter(), partition));
+                }
+                consumer.assign(partitions);
+                consumer.seekToBeginning(partitions);
+                List<ConsumerRecord<byte[], byte[]>> found = new ArrayList<>();
+                Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+                while (partitions.stream().anyMatch(one -> consumer.position(one) < ends.get(one))) {
+                    consumer.poll(Duration.ofMillis(100)).forEach(found::add);
+                }
+                return found;
+            }
+        }
+
+        @Override
+        public void close() {
+            producer.close(Duration.ofSeconds(5));
+        }
     }
 }

@@ -26,7 +26,8 @@ final class MigrationsTest {
             "V4 functions",
             "V5 roles",
             "V6 change capture",
-            "V20 pending rows");
+            "V20 pending rows",
+            "V21 replayed marks");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
