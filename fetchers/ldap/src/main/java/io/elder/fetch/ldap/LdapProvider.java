@@ -129,6 +129,8 @@ public final class LdapProvider implements Provider<LdapClient> {
                     ResultCode.SERVER_DOWN_INT_VALUE,
                     ResultCode.CONNECT_ERROR_INT_VALUE,
                     ResultCode.TIMEOUT_INT_VALUE,
+                    // A connection that was cut inside a message.
+                    ResultCode.DECODING_ERROR_INT_VALUE,
                     // Domain controllers that start or shut down say "operations error" or "other".
                     ResultCode.OTHER_INT_VALUE -> new Verdict.RetryWithBackoff();
             case ResultCode.SIZE_LIMIT_EXCEEDED_INT_VALUE, ResultCode.ADMIN_LIMIT_EXCEEDED_INT_VALUE ->
@@ -136,8 +138,7 @@ public final class LdapProvider implements Provider<LdapClient> {
             case ResultCode.TIME_LIMIT_EXCEEDED_INT_VALUE -> new Verdict.Stop(StopReason.TIMEOUT, text(e));
             case ResultCode.INSUFFICIENT_ACCESS_RIGHTS_INT_VALUE, ResultCode.OPERATIONS_ERROR_INT_VALUE ->
                 new Verdict.Stop(StopReason.FORBIDDEN, text(e));
-            case ResultCode.DECODING_ERROR_INT_VALUE, ResultCode.PROTOCOL_ERROR_INT_VALUE ->
-                new Verdict.Stop(StopReason.BAD_RESPONSE, text(e));
+            case ResultCode.PROTOCOL_ERROR_INT_VALUE -> new Verdict.Stop(StopReason.BAD_RESPONSE, text(e));
             default -> new Verdict.Stop(StopReason.UNKNOWN, text(e));
         };
     }
