@@ -20,9 +20,15 @@ class ConfigurationPageTest {
     private static final Pattern DOCUMENTED = Pattern.compile("^\\| `([A-Z][A-Z0-9_]+)`", Pattern.MULTILINE);
     private static final Pattern LITERAL = Pattern.compile(
             "\"((?:CDC|CONSOLE|CREATE|DATABASE|DB|DEFAULT|DELETE|DISCOVERY|ELDER|EMBEDDED|ENDPOINT|FETCHER|HEALTH|HELD|IDENTITY|JOBS|KAFKA|LAST|LDAP|LOG|NORMALIZER|PURGE|RAW|SCHEMA|SECRETS|SINK|STATE|SYNC|TOPIC)_[A-Z0-9_]*[A-Z0-9])\"");
-    /** Look like settings of ours and are not: names of others' that are not passed on, and the end of a name. */
+    /** Look like settings of ours and are not: names of Kafka's own, and the end of a name. */
     private static final Set<String> NOT_OURS = Set.of(
-            "KAFKA_VALUE_SERIALIZER", "KAFKA_VALUE_DESERIALIZER", "KAFKA_HEAP_OPTS", "KAFKA_OPTS", "ENDPOINT_URL");
+            "KAFKA_VALUE_SERIALIZER",
+            "KAFKA_VALUE_DESERIALIZER",
+            "KAFKA_HEAP_OPTS",
+            "KAFKA_OPTS",
+            "KAFKA_DEFAULT_API_TIMEOUT_MS",
+            "KAFKA_REQUEST_TIMEOUT_MS",
+            "ENDPOINT_URL");
 
     @Test
     void everySettingThatIsReadIsDocumentedAndTheReverse() throws IOException {
