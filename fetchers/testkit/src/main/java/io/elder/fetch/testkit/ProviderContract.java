@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.Verdict;
 import io.elder.runtime.Settings;
@@ -265,12 +266,13 @@ public abstract class ProviderContract<C extends AutoCloseable> {
             AtomicInteger calls = new AtomicInteger();
             switch (row) {
                 case Resource.Root<C> root ->
-                    rows.add(Resource.root(root.kind(), root.id(), (client, where, out) -> {
-                        if (isRoot) {
-                            throw gone().orElseThrow();
-                        }
-                        root.fetch().fetch(client, where, out);
-                    }));
+                    rows.add(Resource.<C>root(root.kind(), root.id(), (client, where, out) -> {
+                                if (isRoot) {
+                                    throw gone().orElseThrow();
+                                }
+                                root.fetch().fetch(client, where, out);
+                            })
+                            .only(root.applies()));
                 case Resource.Child<C> child ->
                     rows.add(Resource.child(child.parent(), child.kind(), child.id(), (client, where, parent, out) -> {
                         if (calls.getAndIncrement() == 0) {
@@ -292,8 +294,13 @@ public abstract class ProviderContract<C extends AutoCloseable> {
             }
 
             @Override
-            public List<Partition> partitions(C client) throws Exception {
-                return real.partitions(client);
+            public List<Partition> partitions(C client, Requests requests) throws Exception {
+                return real.partitions(client, requests);
+            }
+
+            @Override
+            public boolean isShareable() {
+                return real.isShareable();
             }
 
             @Override
