@@ -44,6 +44,7 @@ import org.slf4j.LoggerFactory;
  */
 public abstract class ProviderContract<C extends AutoCloseable> {
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+    private final List<TestRun<C>> runs = new ArrayList<>();
 
     protected abstract Provider<C> provider();
 
@@ -80,6 +81,7 @@ public abstract class ProviderContract<C extends AutoCloseable> {
 
     @AfterEach
     void stopListening() {
+        runs.forEach(TestRun::close);
         root().detachAppender(log);
     }
 
@@ -234,8 +236,10 @@ public abstract class ProviderContract<C extends AutoCloseable> {
                 .isFalse());
     }
 
-    private TestRun<C> run(Provider<C> provider, Settings settings) {
-        return new TestRun<>(provider, settings, secrets());
+    final TestRun<C> run(Provider<C> provider, Settings settings) {
+        TestRun<C> run = new TestRun<>(provider, settings, secrets());
+        runs.add(run);
+        return run;
     }
 
     private static Map<String, Integer> counts(RecordingPublisher published) {

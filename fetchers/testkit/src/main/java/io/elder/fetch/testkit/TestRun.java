@@ -60,6 +60,11 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
 
     public List<PlannedTask> plan() throws InterruptedException {
         run(new PlanTask());
+        return planned();
+    }
+
+    /** The tasks of the plan that was made. */
+    public List<PlannedTask> planned() {
         return published.events(RunPlanned.class).stream()
                 .flatMap(plan -> plan.getTasks().stream())
                 .toList();
