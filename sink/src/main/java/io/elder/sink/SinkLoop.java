@@ -383,9 +383,7 @@ public final class SinkLoop implements Component {
     }
 
     private void prepare(Connection connection) throws SQLException {
-        try (PreparedStatement limits = connection.prepareStatement("SET LOCAL lock_timeout TO '15s'")) {
-            limits.execute();
-        }
+        InventoryWriter.prepare(connection);
         if (writer == null) {
             ElderShape found = ElderShape.detect(connection);
             shape = found;
