@@ -374,7 +374,13 @@ final class SinkLoopTest {
     void aReferenceThatASiteRefusesIsOneDeadLetterAndBlocksNothing(boolean targetArrives) throws Exception {
         try (Site site = new Site(server, ElderShape.A);
                 SinkLoop loop = site.sink()) {
-            site.execute("ALTER TABLE networking_resources ADD CONSTRAINT ours CHECK (name <> 'bad' OR parent_id IS NULL)");
+            site.execute(
+                    targetArrives
+                            ? "ALTER TABLE networking_resources ADD CONSTRAINT ours CHECK (name <> 'bad' OR parent_id IS NULL)"
+                            : "CREATE FUNCTION ours() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                                    + " IF NEW.name = 'bad' AND NEW.parent_id IS NOT NULL THEN RAISE EXCEPTION 'ours'; END IF;"
+                                    + " RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER ours AFTER INSERT OR UPDATE ON"
+                                    + " networking_resources DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ours()");
             site.row(OU, "organizations", Map.of("name", "Sales"), Map.of());
             for (String name : List.of("good", "bad", "fine")) {
                 site.row(
@@ -400,7 +406,10 @@ final class SinkLoopTest {
                 assertThat(new String(dead.key(), StandardCharsets.UTF_8)).isEqualTo(VPC + "bad");
                 assertThat(header(dead, "elder.error.message")).contains("parent_id can't refer to " + VPC, "ours");
             });
-            site.execute("ALTER TABLE networking_resources DROP CONSTRAINT ours");
+            site.execute(
+                    targetArrives
+                            ? "ALTER TABLE networking_resources DROP CONSTRAINT ours"
+                            : "DROP TRIGGER ours ON networking_resources");
             site.sendAgain(site.deadLetters().getFirst());
             site.awaitValue("bad fine good", linked);
             assertThat(site.deadLetters()).hasSize(1);
