@@ -50,7 +50,7 @@ public final class InventoryWriter {
      * statistics, and PostgreSQL would scan the whole of it in every batch.
      */
     private static final String PREPARE = "SET LOCAL lock_timeout TO '15s'; SET LOCAL enable_seqscan TO off;"
-            + " SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off;"
+            + " SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off; SET LOCAL jit TO off;"
             // A constraint of a site's own is to refuse the statement that breaks it, not the commit of all.
             + " SET CONSTRAINTS ALL IMMEDIATE";
 
