@@ -378,7 +378,8 @@ final class Batch {
     }
 
     private Integer idOf(Change change, TableLayout.Link link, String key) throws SQLException {
-        Integer id = ids.getOrDefault(targetTable(change, link).orElseThrow(), Map.of()).get(key);
+        Integer id = ids.getOrDefault(targetTable(change, link).orElseThrow(), Map.of())
+                .get(key);
         return id == null && isToOrganization(link) ? standIn() : id;
     }
 
@@ -415,8 +416,7 @@ final class Batch {
 
     private void find(ElderTable table, Set<String> keys) throws SQLException {
         Map<String, Integer> known = ids.computeIfAbsent(table, t -> new HashMap<>());
-        String[] unknown =
-                keys.stream().filter(key -> !known.containsKey(key)).toArray(String[]::new);
+        String[] unknown = keys.stream().filter(key -> !known.containsKey(key)).toArray(String[]::new);
         if (unknown.length == 0) {
             return;
         }
@@ -512,8 +512,7 @@ final class Batch {
             }
             String reason = standIn() != null || change.deleted()
                     ? null
-                    : "organisation " + change.value("name").orElse(change.key()) + " does not exist "
-                            + homes.remedy();
+                    : "organisation " + change.value("name").orElse(change.key()) + " does not exist " + homes.remedy();
             unmade.add(new PendingRows.Waiting(change, List.of(change.key()), reason));
             add(ElderTable.ORGANIZATIONS, "not_made", 1);
         }
@@ -549,11 +548,7 @@ final class Batch {
 
     private void refuse(Change change, SQLException e) {
         refusals.add(new Refusal(
-                change.record,
-                change.partition,
-                change.offset,
-                e.getClass().getName(),
-                DatabaseTrouble.describe(e)));
+                change.record, change.partition, change.offset, e.getClass().getName(), DatabaseTrouble.describe(e)));
     }
 
     private void refuse(Change change, String message) {

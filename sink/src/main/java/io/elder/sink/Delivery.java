@@ -92,11 +92,7 @@ final class Delivery {
     private final AvroSerializer<InventoryRecord> inventorySerializer = new AvroSerializer<>();
 
     /** @param producer for dead letters; it is not closed here */
-    Delivery(
-            SinkSettings settings,
-            ElderShape shape,
-            int inventoryPartitions,
-            KafkaProducer<byte[], byte[]> producer) {
+    Delivery(SinkSettings settings, ElderShape shape, int inventoryPartitions, KafkaProducer<byte[], byte[]> producer) {
         this.topics = settings.kafka().topics();
         this.inventoryPartitions = inventoryPartitions;
         this.producer = producer;

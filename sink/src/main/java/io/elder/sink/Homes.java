@@ -57,8 +57,9 @@ final class Homes {
         if (ofDefault == null) {
             ofDefault = NOWHERE;
             if (defaultOrganization.isPresent()) {
-                ofDefault = read("SELECT id, source_key, tenant_id FROM organizations WHERE id = ?", defaultOrganization
-                                .get())
+                ofDefault = read(
+                                "SELECT id, source_key, tenant_id FROM organizations WHERE id = ?",
+                                defaultOrganization.get())
                         .orElse(NOWHERE);
             }
         }
@@ -90,7 +91,8 @@ final class Homes {
                 tenant = ofDefault.tenant();
             }
             homes.put(
-                    run, new Home(home.organization(), home.organizationKey(), tenant == null ? defaultTenant : tenant));
+                    run,
+                    new Home(home.organization(), home.organizationKey(), tenant == null ? defaultTenant : tenant));
         }
     }
 
@@ -112,8 +114,7 @@ final class Homes {
             query.setInt(1, id);
             try (ResultSet row = query.executeQuery()) {
                 return row.next()
-                        ? Optional.of(
-                                new Home(row.getInt(1), row.getString(2), row.getObject(3, Integer.class)))
+                        ? Optional.of(new Home(row.getInt(1), row.getString(2), row.getObject(3, Integer.class)))
                         : Optional.empty();
             }
         }

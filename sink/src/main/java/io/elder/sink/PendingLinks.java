@@ -16,13 +16,6 @@ import java.util.Optional;
 
 /** References that are null because their target has not arrived, in {@code pipeline.pending_links}. */
 final class PendingLinks {
-    private static final String TARGET_IS_THERE = """
-            SELECT p.source_key, p.target_key, coalesce(x.id, ?::integer) AS id
-            FROM pipeline.pending_links p LEFT JOIN %s x ON x.source_key = p.target_key
-            WHERE p.table_name = ? AND p.reference = ? AND coalesce(x.id, ?::integer) IS NOT NULL
-              AND (?::text[] IS NULL OR p.target_key = ANY (?)) AND (?::text[] IS NULL OR p.source_key = ANY (?))
-            """;
-
     private final Connection connection;
     private final Integer defaultOrganization;
 
@@ -185,8 +178,15 @@ final class PendingLinks {
         }
     }
 
+    /** The links whose targets are there, or have a stand-in; {@link #bind} fills its parameters. */
     private static String ready(ElderTable target) {
-        return TARGET_IS_THERE.formatted(target.sqlName());
+        return """
+                SELECT p.source_key, p.target_key, coalesce(x.id, ?::integer) AS id
+                FROM pipeline.pending_links p LEFT JOIN %s x ON x.source_key = p.target_key
+                WHERE p.table_name = ? AND p.reference = ? AND coalesce(x.id, ?::integer) IS NOT NULL
+                  AND (?::text[] IS NULL OR p.target_key = ANY (?)) AND (?::text[] IS NULL OR p.source_key = ANY (?))
+                """
+                .formatted(target.sqlName());
     }
 
     private int bind(
@@ -203,8 +203,7 @@ final class PendingLinks {
         statement.setObject(4, standIn);
         int next = 5;
         for (Collection<String> keys : Arrays.asList(targets, sources)) {
-            Array array =
-                    keys == null ? null : TableLayout.texts(connection, keys.toArray(String[]::new));
+            Array array = keys == null ? null : TableLayout.texts(connection, keys.toArray(String[]::new));
             statement.setArray(next++, array);
             statement.setArray(next++, array);
         }

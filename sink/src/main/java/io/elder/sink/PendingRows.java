@@ -56,8 +56,7 @@ final class PendingRows {
                 Change change = row.change();
                 insert.setString(1, change.key());
                 insert.setString(2, change.table.sqlName());
-                insert.setArray(
-                        3, TableLayout.texts(connection, row.missing().toArray(String[]::new)));
+                insert.setArray(3, TableLayout.texts(connection, row.missing().toArray(String[]::new)));
                 insert.setBytes(4, bytes(change.record));
                 insert.setInt(5, change.partition);
                 insert.setLong(6, change.offset);

@@ -360,8 +360,10 @@ abstract class SinkContract {
         apply(List.of(bucket(1, null), bucket(2, 1), ou(1, null, 1), user(1, "alice", 1)));
         assertThat(placeOfBucket(1)).isEqualTo("Acme acme");
         assertThat(placeOfBucket(2)).isEqualTo("ou1 acme");
-        assertThat(one("SELECT parent_id FROM organizations WHERE name = 'ou1'")).isEqualTo(Integer.toString(acme));
-        assertThat(one("SELECT t.slug FROM identities i JOIN tenants t ON t.id = i.tenant_id")).isEqualTo("acme");
+        assertThat(one("SELECT parent_id FROM organizations WHERE name = 'ou1'"))
+                .isEqualTo(Integer.toString(acme));
+        assertThat(one("SELECT t.slug FROM identities i JOIN tenants t ON t.id = i.tenant_id"))
+                .isEqualTo("acme");
     }
 
     @Test
@@ -393,16 +395,21 @@ abstract class SinkContract {
     void aRowThatBelongsNowhereIsADeadLetterUnlessThereIsADefaultOrganization() throws SQLException {
         job(null, null);
         Incoming homeless = row(
-                "networking_resources", "aws/1/vpc/9", 1, Map.of("name", "net9", "network_type", "vpc"), Map.of(), null);
+                "networking_resources",
+                "aws/1/vpc/9",
+                1,
+                Map.of("name", "net9", "network_type", "vpc"),
+                Map.of(),
+                null);
         List<Refusal> refusals = refusals(List.of(homeless));
         if (shape == ElderShape.C) {
             // Its networks may do without.
             assertThat(refusals).isEmpty();
-            assertThat(count("networking_resources WHERE organization_id IS NULL")).isEqualTo(1);
+            assertThat(count("networking_resources WHERE organization_id IS NULL"))
+                    .isEqualTo(1);
         } else {
-            assertThat(refusals)
-                    .singleElement()
-                    .satisfies(refusal -> assertThat(refusal.message()).contains("DEFAULT_ORGANIZATION_ID"));
+            assertThat(refusals).singleElement().satisfies(refusal -> assertThat(refusal.message())
+                    .contains("DEFAULT_ORGANIZATION_ID"));
         }
         int rest = organization("Rest", tenant("rest"));
         writer = new InventoryWriter(shape, new Rules(true, Optional.of(rest), false));
@@ -470,8 +477,10 @@ abstract class SinkContract {
         writer = new InventoryWriter(shape, new Rules(true, Optional.empty(), true));
         apply(List.of(user(1, "same", 1), group(1, 1)));
         assertThat(names()).containsExactly("same");
-        assertThat(one("SELECT name FROM identity_groups WHERE source_key IS NOT NULL")).isEqualTo("g1");
-        assertThat(UniqueNames.plain("aws:123456789012:ci", "aws/123456789012/iam_user/ci")).isEqualTo("ci");
+        assertThat(one("SELECT name FROM identity_groups WHERE source_key IS NOT NULL"))
+                .isEqualTo("g1");
+        assertThat(UniqueNames.plain("aws:123456789012:ci", "aws/123456789012/iam_user/ci"))
+                .isEqualTo("ci");
         if (shape == ElderShape.C) {
             return; // Names are not unique there.
         }
@@ -484,7 +493,8 @@ abstract class SinkContract {
         assertThat(names()).containsExactly("other", "same");
         apply(List.of(deleted(user(1, "same", 2))));
         apply(List.of(user(2, "same", 1)));
-        assertThat(one("SELECT source_key FROM identities WHERE username = 'same'")).isEqualTo(USER + "2");
+        assertThat(one("SELECT source_key FROM identities WHERE username = 'same'"))
+                .isEqualTo(USER + "2");
     }
 
     @Test
@@ -502,7 +512,9 @@ abstract class SinkContract {
             connection.commit();
             assertThat(written.refusals()).singleElement().satisfies(refusal -> {
                 assertThat(refusal.record()).isEqualTo(network(2, 5).record());
-                assertThat(refusal.message()).contains("parent_id can't refer to aws/1/vpc/5").contains("ours");
+                assertThat(refusal.message())
+                        .contains("parent_id can't refer to aws/1/vpc/5")
+                        .contains("ours");
             });
         }
         assertThat(count("networking_resources WHERE parent_id IS NOT NULL")).isEqualTo(3);
@@ -521,10 +533,8 @@ abstract class SinkContract {
             connection.setAutoCommit(false);
             Written written = writer.write(connection, List.of(group(1, 1)), true);
             connection.commit();
-            assertThat(written.refusals())
-                    .singleElement()
-                    .satisfies(refusal -> assertThat(refusal.record())
-                            .isEqualTo(member(1, 4, 1).record()));
+            assertThat(written.refusals()).singleElement().satisfies(refusal -> assertThat(refusal.record())
+                    .isEqualTo(member(1, 4, 1).record()));
         }
         assertThat(count("identity_group_memberships WHERE source_key IS NOT NULL"))
                 .isEqualTo(2);
@@ -667,8 +677,8 @@ abstract class SinkContract {
         execute(
                 shape == ElderShape.C
                         ? "INSERT INTO tenants (name, slug) VALUES ('" + slug + "', '" + slug + "')"
-                        : "INSERT INTO tenants (name, slug, is_active, created_at, updated_at) VALUES ('" + slug + "', '"
-                                + slug + "', true, now(), now())");
+                        : "INSERT INTO tenants (name, slug, is_active, created_at, updated_at) VALUES ('" + slug
+                                + "', '" + slug + "', true, now(), now())");
         return Integer.parseInt(one("SELECT id FROM tenants WHERE slug = '" + slug + "'"));
     }
 
@@ -684,14 +694,13 @@ abstract class SinkContract {
     /** Job 1, which the runs of these tests are of. */
     private void job(Integer organization, Integer organizationInConfig) throws SQLException {
         String config = organizationInConfig == null ? "{}" : "{\"_organization_id\": " + organizationInConfig + "}";
-        execute(
-                (shape == ElderShape.C
-                                ? "INSERT INTO discovery_jobs (id, name, type, config, organization_id) VALUES (1, 'dir',"
-                                        + " 'ldap', '" + config + "', "
-                                : "INSERT INTO discovery_jobs (id, name, provider, config_json, schedule_interval, enabled,"
-                                        + " created_at, updated_at, organization_id) VALUES (1, 'dir', 'ldap', '" + config
-                                        + "', 3600, true, now(), now(), ")
-                        + organization + ")");
+        execute((shape == ElderShape.C
+                        ? "INSERT INTO discovery_jobs (id, name, type, config, organization_id) VALUES (1, 'dir',"
+                                + " 'ldap', '" + config + "', "
+                        : "INSERT INTO discovery_jobs (id, name, provider, config_json, schedule_interval, enabled,"
+                                + " created_at, updated_at, organization_id) VALUES (1, 'dir', 'ldap', '" + config
+                                + "', 3600, true, now(), now(), ")
+                + organization + ")");
     }
 
     private void execute(String sql) throws SQLException {

@@ -315,7 +315,11 @@ final class SinkLoopTest {
             try (SinkLoop loop = site.sink(Map.of("CREATE_MISSING_ORGANIZATIONS", "false"))) {
                 site.send(started(1, "a1", 0));
                 site.row(OU, "organizations", Map.of("name", "Sales"), Map.of());
-                site.row(VPC, "networking_resources", Map.of("name", "vpc", "network_type", "vpc"), Map.of("organization", OU));
+                site.row(
+                        VPC,
+                        "networking_resources",
+                        Map.of("name", "vpc", "network_type", "vpc"),
+                        Map.of("organization", OU));
                 site.mark("1.a1", 0, 1);
                 site.send(finished(1, "a1", 0, 2));
                 site.awaitValue(error, "SELECT last_error FROM discovery_jobs WHERE status = 'failed'");
@@ -391,13 +395,18 @@ final class SinkLoopTest {
             }
             site.awaitValue("3", "SELECT count(*) FROM networking_resources");
             if (targetArrives) {
-                site.row(VPC, "networking_resources", Map.of("name", "vpc", "network_type", "vpc"), Map.of("organization", OU));
+                site.row(
+                        VPC,
+                        "networking_resources",
+                        Map.of("name", "vpc", "network_type", "vpc"),
+                        Map.of("organization", OU));
             } else {
                 // As another sink would whose transaction this one could not see.
                 site.execute("INSERT INTO networking_resources (name, network_type, organization_id, source_key)"
                         + " SELECT 'vpc', 'vpc', id, '" + VPC + "' FROM organizations WHERE source_key = '" + OU + "'");
             }
-            String linked = "SELECT string_agg(name, ' ' ORDER BY name) FROM networking_resources WHERE parent_id IS NOT NULL";
+            String linked =
+                    "SELECT string_agg(name, ' ' ORDER BY name) FROM networking_resources WHERE parent_id IS NOT NULL";
             site.awaitValue("fine good", linked);
             site.users(0, 1, 1);
             site.awaitUsers(1);
