@@ -185,8 +185,7 @@ final class PendingLinks {
                 FROM pipeline.pending_links p LEFT JOIN %s x ON x.source_key = p.target_key
                 WHERE p.table_name = ? AND p.reference = ? AND coalesce(x.id, ?::integer) IS NOT NULL
                   AND (?::text[] IS NULL OR p.target_key = ANY (?)) AND (?::text[] IS NULL OR p.source_key = ANY (?))
-                """
-                .formatted(target.sqlName());
+                """.formatted(target.sqlName());
     }
 
     private int bind(
