@@ -64,6 +64,7 @@ public final class Launcher {
         String host = settings.text("HEALTH_CHECK_HOST", "0.0.0.0");
         int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
         try {
+            DeclaredSettings.onClassPath().noteUnknown(settings);
             component = factory.create(settings, metrics);
             settings.check();
         } catch (SettingsException e) {
