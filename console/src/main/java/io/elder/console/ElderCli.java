@@ -20,10 +20,13 @@ import picocli.CommandLine.Option;
         description = "Elder Worker's commands.",
         synopsisSubcommandLabel = "COMMAND")
 public final class ElderCli {
+    /** For the help alone: what it says is needed before picocli looks at the words. */
+    @SuppressWarnings("UnusedVariable")
     @Option(
             names = "--data",
             paramLabel = "FOLDER",
-            description = "that of the ./elder up to talk to, before or after the command (default: ELDER_DATA, .elder)")
+            description =
+                    "that of the ./elder up to talk to, before or after the command (default: ELDER_DATA, .elder)")
     private Path data;
 
     private ElderCli() {}

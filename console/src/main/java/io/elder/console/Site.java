@@ -59,7 +59,8 @@ final class Site {
     void refuseWhereEmbedded(String command) {
         if (embedded.isPresent()) {
             String data = embedded.get().equals(Path.of(".elder")) ? "" : " --data=" + embedded.get();
-            throw new CommandFailed(command + " needs the broker without the normalizer and the sink, and ./elder up holds"
+            throw new CommandFailed(command
+                    + " needs the broker without the normalizer and the sink, and ./elder up holds"
                     + " all of them in " + embedded.get() + " (expected: stop it if it runs, then ./elder up" + data
                     + " --" + command + "; or the settings of another site, e.g. KAFKA_BOOTSTRAP_SERVERS)");
         }

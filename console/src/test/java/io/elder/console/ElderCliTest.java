@@ -316,7 +316,8 @@ class ElderCliTest {
     @Test
     void progressIsABarForAPersonAndLinesForALog() {
         Rebuild.Progress half = new Rebuild.Progress(500, 1000, 7);
-        assertThat(half.bar()).isEqualTo("[###############...............] 50% 500 of 1000 raw records, 7 rows to write");
+        assertThat(half.bar())
+                .isEqualTo("[###############...............] 50% 500 of 1000 raw records, 7 rows to write");
         assertThat(new Rebuild.Progress(0, 0, 0).bar())
                 .isEqualTo("[##############################] 100% 0 of 0 raw records, 0 rows to write");
         assertThat(half.done()).isFalse();

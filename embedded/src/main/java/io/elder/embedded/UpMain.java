@@ -1,7 +1,10 @@
 package io.elder.embedded;
 
 import com.unboundid.ldap.sdk.LDAPException;
+import io.elder.console.CommandFailed;
+import io.elder.console.Terminal;
 import io.elder.embedded.servers.ServerStartException;
+import io.elder.runtime.DeclaredSettings;
 import io.elder.runtime.Health;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Metrics;
@@ -40,9 +43,17 @@ public final class UpMain implements Callable<Integer> {
     private boolean once;
 
     @Option(
+            names = "--rebuild",
+            description = "first derive the inventory anew from the raw topics; rows are kept and keep their ids")
+    private boolean rebuild;
+
+    @Option(names = "--empty", description = "with --rebuild: delete the rows of the inventory first")
+    private boolean empty;
+
+    @Option(
             names = "--data",
-            defaultValue = ".elder",
-            description = "where everything is kept (default: ${DEFAULT-VALUE})")
+            paramLabel = "FOLDER",
+            description = "where everything is kept (default: ELDER_DATA, .elder)")
     private Path folder;
 
     public static void main(String[] args) {
@@ -58,16 +69,25 @@ public final class UpMain implements Callable<Integer> {
         CountDownLatch told = new CountDownLatch(1);
         CountDownLatch down = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(told, down), "shutdown"));
+        if (empty && !rebuild) {
+            System.err.println("--empty: alone (expected: --rebuild with it)");
+            return 2;
+        }
         try (DemoDirectory directory = demo ? demoDirectory(defaults) : null;
                 Metrics metrics = new Metrics()) {
             Settings settings = Settings.of(defaults);
             String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
             int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
+            folder = folder == null ? Path.of(settings.text("ELDER_DATA", ".elder")) : folder;
+            DeclaredSettings.onClassPath().noteUnknown(settings);
             settings.check();
             Files.createDirectories(folder);
             try (Pipeline pipeline = new Pipeline(folder.toAbsolutePath(), settings, metrics);
                     OpsServer ops = new OpsServer(host, port, "up", pipeline, metrics)) {
                 System.out.println("starting the broker, the database and the roles under " + folder);
+                if (rebuild && !pipeline.rebuild(empty, Terminal.ofProcess(), () -> told.getCount() > 0)) {
+                    return 1;
+                }
                 pipeline.start();
                 if (!awaitReady(pipeline, told)) {
                     return 1;
@@ -84,7 +104,7 @@ public final class UpMain implements Callable<Integer> {
             System.err.println("these settings are wrong:");
             e.problems().forEach(problem -> System.err.println("  " + problem));
             return 2;
-        } catch (ServerStartException e) {
+        } catch (ServerStartException | CommandFailed e) {
             System.err.println(e.getMessage());
             return 1;
         } finally {

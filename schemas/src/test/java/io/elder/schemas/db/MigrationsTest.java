@@ -27,7 +27,8 @@ final class MigrationsTest {
             "V5 roles",
             "V6 change capture",
             "V20 pending rows",
-            "V21 replayed marks");
+            "V21 replayed marks",
+            "V30 console role");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
