@@ -2,7 +2,9 @@ package io.elder.embedded;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.elder.cdc.CdcMain;
+import io.elder.cdc.CdcSettings;
 import io.elder.console.ConsoleMain;
+import io.elder.console.ConsoleSettings;
 import io.elder.console.JobTester;
 import io.elder.console.Rebuild;
 import io.elder.console.Terminal;
@@ -11,16 +13,20 @@ import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.fetch.ConnectivityCheck;
 import io.elder.fetch.FetcherMain;
 import io.elder.normalizer.Normalizer;
+import io.elder.normalizer.NormalizerSettings;
 import io.elder.runtime.Component;
 import io.elder.runtime.Database;
+import io.elder.runtime.DeclaredSettings;
 import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
 import io.elder.runtime.TopicCreation;
 import io.elder.scheduler.SchedulerMain;
+import io.elder.scheduler.SchedulerSettings;
 import io.elder.schemas.db.Migrations;
 import io.elder.sink.SinkMain;
+import io.elder.sink.SinkSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -78,7 +84,23 @@ public final class Pipeline implements Component {
         this.metrics = metrics;
         this.brokerPort = settings.whole("EMBEDDED_KAFKA_PORT", 0, 0, 65535);
         this.databasePort = settings.whole("EMBEDDED_POSTGRES_PORT", 0, 0, 65535);
-        settings.check();
+        readAll(settings);
+    }
+
+    /** Reads what the roles will read, so that all that is wrong is told at once, and before anything is started. */
+    private static void readAll(Settings settings) {
+        Settings all = settings.with(Map.of("DATABASE_URL", "postgresql://localhost/" + DATABASE));
+        DeclaredSettings.onClassPath().noteUnknown(all);
+        for (String port : List.of("EMBEDDED_KAFKA_PORT", "EMBEDDED_POSTGRES_PORT", "HEALTH_CHECK_PORT")) {
+            all.whole(port, 0, 0, 65535);
+        }
+        ConsoleSettings.from(all);
+        CdcSettings.from(all);
+        SchedulerSettings.from(all);
+        FetcherMain.readSettings(all);
+        NormalizerSettings.from(all);
+        SinkSettings.from(all);
+        all.check();
     }
 
     @Override
@@ -102,7 +124,8 @@ public final class Pipeline implements Component {
      * @param isWanted asked again and again; whoever waits may have given up
      * @return whether it is rebuilt
      */
-    public boolean rebuild(boolean empty, Terminal terminal, BooleanSupplier isWanted) throws SQLException, IOException {
+    public boolean rebuild(boolean empty, Terminal terminal, BooleanSupplier isWanted)
+            throws SQLException, IOException {
         startServers();
         Settings owner = ownerSettings();
         try (HikariDataSource pool = Database.from(owner).pool("rebuild", 2)) {
@@ -146,10 +169,14 @@ public final class Pipeline implements Component {
                 roles.put(name, started.getLast());
             }
         });
-        started.stream()
+        List<CompletableFuture<Void>> starts = started.stream()
                 .map(role -> CompletableFuture.runAsync(role::start))
-                .toList()
-                .forEach(CompletableFuture::join);
+                .toList();
+        try {
+            CompletableFuture.allOf(starts.toArray(CompletableFuture[]::new)).join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
     }
 
     /** The database, for looking at what arrived. */

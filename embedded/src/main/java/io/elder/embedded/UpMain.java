@@ -4,11 +4,11 @@ import com.unboundid.ldap.sdk.LDAPException;
 import io.elder.console.CommandFailed;
 import io.elder.console.Terminal;
 import io.elder.embedded.servers.ServerStartException;
-import io.elder.runtime.DeclaredSettings;
 import io.elder.runtime.Health;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.OpsServer;
+import io.elder.runtime.PortTakenException;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import java.io.IOException;
@@ -79,8 +79,6 @@ public final class UpMain implements Callable<Integer> {
             String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
             int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
             folder = folder == null ? Path.of(settings.text("ELDER_DATA", ".elder")) : folder;
-            DeclaredSettings.onClassPath().noteUnknown(settings);
-            settings.check();
             Files.createDirectories(folder);
             try (Pipeline pipeline = new Pipeline(folder.toAbsolutePath(), settings, metrics);
                     OpsServer ops = new OpsServer(host, port, "up", pipeline, metrics)) {
@@ -104,7 +102,7 @@ public final class UpMain implements Callable<Integer> {
             System.err.println("these settings are wrong:");
             e.problems().forEach(problem -> System.err.println("  " + problem));
             return 2;
-        } catch (ServerStartException | CommandFailed e) {
+        } catch (ServerStartException | CommandFailed | PortTakenException e) {
             System.err.println(e.getMessage());
             return 1;
         } finally {

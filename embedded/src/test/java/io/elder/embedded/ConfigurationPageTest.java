@@ -52,8 +52,10 @@ class ConfigurationPageTest {
             Files.writeString(PAGE, declared.page());
         }
         assertThat(Files.readString(PAGE))
-                .as("%s; ./mvnw -pl embedded -am test -Dtest=ConfigurationPageTest -Dgolden.rewrite=true"
-                        + " -Dsurefire.failIfNoSpecifiedTests=false writes it", PAGE)
+                .as(
+                        "%s; ./mvnw -pl embedded -am test -Dtest=ConfigurationPageTest -Dgolden.rewrite=true"
+                                + " -Dsurefire.failIfNoSpecifiedTests=false writes it",
+                        PAGE)
                 .isEqualTo(declared.page());
     }
 
