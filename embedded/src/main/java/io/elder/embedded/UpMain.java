@@ -11,6 +11,7 @@ import io.elder.runtime.OpsServer;
 import io.elder.runtime.PortTakenException;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
+import io.elder.scheduler.SchedulerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -62,6 +63,10 @@ public final class UpMain implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException, SQLException, LDAPException {
+        if (empty && !rebuild) {
+            System.err.println("--empty: alone (expected: --rebuild with it)");
+            return 2;
+        }
         Instant begin = Instant.now();
         Map<String, String> defaults = new LinkedHashMap<>(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "WARN"));
         defaults.putAll(Launcher.environment().values());
@@ -69,19 +74,20 @@ public final class UpMain implements Callable<Integer> {
         CountDownLatch told = new CountDownLatch(1);
         CountDownLatch down = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(told, down), "shutdown"));
-        if (empty && !rebuild) {
-            System.err.println("--empty: alone (expected: --rebuild with it)");
-            return 2;
-        }
         try (DemoDirectory directory = demo ? demoDirectory(defaults) : null;
                 Metrics metrics = new Metrics()) {
             Settings settings = Settings.of(defaults);
             String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
             int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
             folder = folder == null ? Path.of(settings.text("ELDER_DATA", ".elder")) : folder;
+            int connectors = SchedulerSettings.from(settings).connectors().size();
             Files.createDirectories(folder);
             try (Pipeline pipeline = new Pipeline(folder.toAbsolutePath(), settings, metrics);
                     OpsServer ops = new OpsServer(host, port, "up", pipeline, metrics)) {
+                if (once && connectors == 0) {
+                    System.err.println("--once: no connector is enabled (expected: e.g. LDAP_ENABLED=true, or --demo)");
+                    return 2;
+                }
                 System.out.println("starting the broker, the database and the roles under " + folder);
                 if (rebuild && !pipeline.rebuild(empty, Terminal.ofProcess(), () -> told.getCount() > 0)) {
                     return 1;
@@ -96,7 +102,7 @@ public final class UpMain implements Callable<Integer> {
                         host,
                         ops.port(),
                         settings.text("CONSOLE_PORT", "5000"));
-                return watch(new Inventory(pipeline.database()), directory, told);
+                return watch(new Inventory(pipeline.database()), directory, told, begin, connectors);
             }
         } catch (SettingsException e) {
             System.err.println("these settings are wrong:");
@@ -110,10 +116,10 @@ public final class UpMain implements Callable<Integer> {
         }
     }
 
-    private int watch(Inventory inventory, DemoDirectory directory, CountDownLatch told)
+    private int watch(
+            Inventory inventory, DemoDirectory directory, CountDownLatch told, Instant begin, int connectors)
             throws InterruptedException, SQLException, LDAPException {
-        Instant begin = Instant.now();
-        Instant nextChange = begin.plusSeconds(15);
+        Instant nextChange = Instant.now().plusSeconds(15);
         String shown = "";
         while (!told.await(1, TimeUnit.SECONDS)) {
             String line = inventory.line();
@@ -121,7 +127,7 @@ public final class UpMain implements Callable<Integer> {
                 System.out.println(line);
                 shown = line;
             }
-            if (once && inventory.allRunsVisible()) {
+            if (once && inventory.areRunsVisible(begin, connectors)) {
                 System.out.println();
                 System.out.print(inventory.table());
                 return inventory.lastRunsFailed() ? 1 : 0;

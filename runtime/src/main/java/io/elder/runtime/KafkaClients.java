@@ -23,6 +23,8 @@ public final class KafkaClients {
     private static final Set<String> NOT_CLIENT_SETTINGS =
             Set.of("KAFKA_VALUE_SERIALIZER", "KAFKA_VALUE_DESERIALIZER", "KAFKA_HEAP_OPTS", "KAFKA_OPTS");
 
+    private static final Set<String> OURS = Set.of(AvroSerializer.class.getName(), AvroDeserializer.class.getName());
+
     private final Map<String, Object> common = new TreeMap<>();
     private final Topics topics;
     private final int partitions;
@@ -120,7 +122,7 @@ public final class KafkaClients {
 
     /** The class that a setting names, if it can stand for the type. */
     private static Optional<String> name(Settings settings, String setting, Class<?> type) {
-        Optional<String> name = settings.find(setting);
+        Optional<String> name = settings.find(setting).filter(found -> !OURS.contains(found));
         name.ifPresent(found -> {
             try {
                 if (type.isAssignableFrom(Class.forName(found))) {
