@@ -11,7 +11,6 @@ import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.Option;
 
 /** The operators' commands. Exit codes: 0 done, 1 it failed, 2 wrong usage or settings. */
 @Command(
@@ -20,15 +19,6 @@ import picocli.CommandLine.Option;
         description = "Elder Worker's commands.",
         synopsisSubcommandLabel = "COMMAND")
 public final class ElderCli {
-    /** For the help alone: what it says is needed before picocli looks at the words. */
-    @SuppressWarnings("UnusedVariable")
-    @Option(
-            names = "--data",
-            paramLabel = "FOLDER",
-            description =
-                    "that of the ./elder up to talk to, before or after the command (default: ELDER_DATA, .elder)")
-    private Path data;
-
     private ElderCli() {}
 
     public static void main(String[] args) {
@@ -53,6 +43,7 @@ public final class ElderCli {
                 .addSubcommand(new HeldCommands(site, terminal))
                 .addSubcommand(new DeadletterCommands(site, terminal))
                 .addSubcommand(new RebuildCommand(site, terminal));
+        tellOfData(line);
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.interactive() ? Ansi.AUTO : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(terminal.out(), true, java.nio.charset.StandardCharsets.UTF_8));
         line.setErr(new java.io.PrintWriter(terminal.err(), true, java.nio.charset.StandardCharsets.UTF_8));
@@ -62,6 +53,13 @@ public final class ElderCli {
             return 2;
         }
         return line.execute(words.toArray(String[]::new));
+    }
+
+    private static void tellOfData(CommandLine line) {
+        line.getCommandSpec()
+                .usageMessage()
+                .footer("", "--data=FOLDER, or ELDER_DATA, names the ./elder up to talk to if its folder is not .elder.");
+        line.getSubcommands().values().forEach(ElderCli::tellOfData);
     }
 
     /** Where {@code ./elder up} keeps its data: {@code --data} anywhere among the words, which is taken out, or ELDER_DATA. */

@@ -273,7 +273,7 @@ class ElderCliTest {
         words.add("--help");
         Run help = run(Settings.of(Map.of()), words.toArray(String[]::new));
         assertThat(help.code()).isZero();
-        assertThat(help.out()).contains("Usage: elder " + command);
+        assertThat(help.out()).contains("Usage: elder " + command, "--data=FOLDER");
     }
 
     @Test
