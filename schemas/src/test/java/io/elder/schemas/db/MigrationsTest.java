@@ -28,7 +28,8 @@ final class MigrationsTest {
             "V6 change capture",
             "V20 pending rows",
             "V21 replayed marks",
-            "V22 refused links");
+            "V22 refused links",
+            "V30 console role");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
