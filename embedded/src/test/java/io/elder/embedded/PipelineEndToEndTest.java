@@ -248,8 +248,7 @@ class PipelineEndToEndTest {
     @Test
     @Order(100)
     void everyRecordOfTheseRunsWentThroughTheSitesOwnSerializers() {
-        assertThat(SitesSerdes.WRITTEN)
-                .contains(Task.class, RawRecord.class, RunEvent.class, InventoryRecord.class);
+        assertThat(SitesSerdes.WRITTEN).contains(Task.class, RawRecord.class, RunEvent.class, InventoryRecord.class);
         assertThat(SitesSerdes.READ).contains(Task.class, RawRecord.class, RunEvent.class, InventoryRecord.class);
     }
 
