@@ -71,7 +71,19 @@ public final class Fetcher implements Component {
     }
 
     private <C extends AutoCloseable> TaskRunner<C> runner(Provider<C> provider, Jobs jobs, Retries retries) {
-        return new TaskRunner<>(provider, jobs, publisher, retries, this::resolved);
+        return new TaskRunner<>(provider, jobs, publisher, retries, new TaskRunner.Listener() {
+            @Override
+            public void resolved(ScopeKey scope, boolean isSealed, long count, long millis) {
+                countScope(scope, isSealed, count, millis);
+            }
+
+            @Override
+            public void requested(String name, String outcome) {
+                metrics.registry()
+                        .counter("elder_requests_total", "provider", name, "outcome", outcome)
+                        .increment();
+            }
+        });
     }
 
     /**
@@ -96,7 +108,7 @@ public final class Fetcher implements Component {
         return found;
     }
 
-    private void resolved(ScopeKey scope, boolean isSealed, long count, long millis) {
+    private void countScope(ScopeKey scope, boolean isSealed, long count, long millis) {
         String outcome = isSealed ? "sealed" : "failed";
         metrics.registry()
                 .counter("elder_scopes_total", "provider", scope.provider(), "kind", scope.kind(), "outcome", outcome)

@@ -110,6 +110,7 @@ final class FetcherLoop implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        runner.close();
     }
 
     private void loop() {

@@ -9,7 +9,18 @@ import io.elder.schemas.ScopeKey;
  * @param region where in the account; {@link ScopeKey#NO_REGION} if there is no such thing
  */
 public record Partition(String account, String region) {
+    /** The region of what an account has only once, beside its regions, such as users or DNS zones. */
+    public static final String GLOBAL = "global";
+
     public static Partition of(String account) {
         return new Partition(account, ScopeKey.NO_REGION);
+    }
+
+    public static Partition global(String account) {
+        return new Partition(account, GLOBAL);
+    }
+
+    public boolean isGlobal() {
+        return region.equals(GLOBAL);
     }
 }

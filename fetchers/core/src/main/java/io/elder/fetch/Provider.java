@@ -5,31 +5,49 @@ import java.util.List;
 
 /**
  * A system that resources are fetched from: a way to connect, the partitions to read, a table of resources and an
- * opinion on errors. Scheduling, retries, publishing, sealing, metrics and logs belong to whoever runs it. Found by
- * {@link java.util.ServiceLoader}.
+ * opinion on errors. Scheduling, rate limits, retries, publishing, sealing, metrics and logs belong to whoever runs it.
+ * Found by {@link java.util.ServiceLoader}.
  *
- * @param <C> the client that {@link #connect} opens; one task uses it from one thread, then closes it
+ * @param <C> the client that {@link #connect} opens
  */
 public interface Provider<C extends AutoCloseable> {
     /** The name in topics, scopes and metrics, e.g. {@code ldap}; upper-cased it is the prefix of its settings. */
     String name();
 
     /**
-     * Opens a client and proves that the system can be reached and accepts the credentials.
+     * Opens a client and proves that the system can be reached and accepts the credentials. The client must not retry by
+     * itself: retries of an SDK are switched off.
      *
      * @param settings the environment, overlaid with the job's configuration: {@code {"server": "x"}} of a job is
      *     {@code LDAP_SERVER}
      */
     C connect(Settings settings) throws Exception;
 
-    /** Where to read: every root resource is read once in each of them. */
-    List<Partition> partitions(C client) throws Exception;
+    /**
+     * Whether many threads may use a client at once. Then one client serves all tasks of a run in a process, and is closed
+     * when the run has left it alone for a while: the place to keep what is dear, such as the credentials of each account.
+     * Otherwise every task opens and closes its own.
+     */
+    default boolean isShareable() {
+        return false;
+    }
+
+    /** Where to read: every root resource is read once in each of those that it {@link Resource.Root#only wants}. */
+    List<Partition> partitions(C client, Requests requests) throws Exception;
 
     /** The table: what there is to read. */
     List<Resource<C>> resources();
 
     /** What to do about a failure. Called for everything that {@link #connect} or a row of the table throws. */
     Verdict classify(Throwable failure);
+
+    /**
+     * Requests a second that one account in one region takes, where {@code <PROVIDER>_RATE_LIMIT} says nothing. Met by all
+     * tasks of a process together, and lowered for a while where the system throttles sooner.
+     */
+    default double requestsPerSecond() {
+        return 10;
+    }
 
     /** Who the credentials are and what answered, in one line, for a person who tests a connection. */
     default String identity(C client) throws Exception {

@@ -14,12 +14,32 @@ public sealed interface Resource<C> {
     /** What the vendor calls one object, unique in provider, account and kind. */
     Function<JsonNode, String> id();
 
-    /** Read once per partition. */
-    record Root<C>(String kind, Function<JsonNode, String> id, RootFetch<C> fetch) implements Resource<C> {}
+    /**
+     * Read once per partition that it applies to.
+     *
+     * @param applies decides that when a run is planned; it asks nobody
+     */
+    record Root<C>(String kind, Function<JsonNode, String> id, RootFetch<C> fetch, Applies<C> applies)
+            implements Resource<C> {
+        /**
+         * The same row, read only where this says so as well: regional or once per account, in a service that the job
+         * names. What a run does not read stays as it is.
+         */
+        public Root<C> only(Applies<C> also) {
+            return new Root<>(
+                    kind, id, fetch, (client, where) -> applies.test(client, where) && also.test(client, where));
+        }
+    }
 
     /** Read once per object of the parent, after all of them were seen; an object that is gone meanwhile is skipped. */
     record Child<C>(Resource<C> parent, String kind, Function<JsonNode, String> id, ChildFetch<C> fetch)
             implements Resource<C> {}
+
+    /** Whether there is something to read in a partition. */
+    @FunctionalInterface
+    interface Applies<C> {
+        boolean test(C client, Partition where);
+    }
 
     /** Hands every object of one kind in one partition to {@code out}. */
     @FunctionalInterface
@@ -34,20 +54,20 @@ public sealed interface Resource<C> {
     }
 
     /** @param idPath where the id is, dots between the names: {@code metadata.uid} */
-    static <C> Resource<C> root(String kind, String idPath, RootFetch<C> fetch) {
-        return new Root<>(kind, at(idPath), fetch);
+    static <C> Root<C> root(String kind, String idPath, RootFetch<C> fetch) {
+        return root(kind, at(idPath), fetch);
     }
 
-    static <C> Resource<C> root(String kind, Function<JsonNode, String> id, RootFetch<C> fetch) {
-        return new Root<>(kind, id, fetch);
+    static <C> Root<C> root(String kind, Function<JsonNode, String> id, RootFetch<C> fetch) {
+        return new Root<>(kind, id, fetch, (client, where) -> true);
     }
 
     /** @param idPath where the id is, dots between the names: {@code metadata.uid} */
-    static <C> Resource<C> child(Resource<C> parent, String kind, String idPath, ChildFetch<C> fetch) {
+    static <C> Child<C> child(Resource<C> parent, String kind, String idPath, ChildFetch<C> fetch) {
         return new Child<>(parent, kind, at(idPath), fetch);
     }
 
-    static <C> Resource<C> child(Resource<C> parent, String kind, Function<JsonNode, String> id, ChildFetch<C> fetch) {
+    static <C> Child<C> child(Resource<C> parent, String kind, Function<JsonNode, String> id, ChildFetch<C> fetch) {
         return new Child<>(parent, kind, id, fetch);
     }
 

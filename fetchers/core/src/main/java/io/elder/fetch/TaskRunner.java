@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import io.elder.schemas.ResourceKey;
 import io.elder.schemas.ScopeKey;
@@ -19,9 +20,11 @@ import io.elder.schemas.avro.Task;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
+import java.sql.SQLTransientException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
@@ -32,31 +35,50 @@ import org.slf4j.MDC;
  * Carries out tasks of one provider: plans a run, or reads the scopes of one root row and its children, each sealed or
  * failed on its own.
  */
-public final class TaskRunner<C extends AutoCloseable> {
+public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TaskRunner.class);
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** A plan is told in parts, so that no event outgrows what Kafka takes. */
     static final int TASKS_PER_PART = 1000;
 
+    private static final int BYTES_PER_PART = 500_000;
+
+    /** Being throttled is no failure: a request is worth more tries, times {@code SYNC_MAX_RETRIES}. */
+    private static final int THROTTLES = 3;
+
+    /**
+     * Classes of SQL states that pass: no connection, refused login, read-only, out of resources, operator intervention.
+     *
+     * @see <a href="https://www.postgresql.org/docs/current/errcodes-appendix.html">PostgreSQL error codes</a>
+     */
+    private static final List<String> AWAY = List.of("08", "25", "28", "53", "57");
+
     private final Provider<C> provider;
     private final Jobs jobs;
     private final Publisher publisher;
     private final Retries retries;
-    private final ScopeListener listener;
+    private final Listener listener;
+    private final Clients<C> clients;
+    private final Paces paces;
 
-    /** Told of every scope that was resolved, for metrics. */
+    /** Told of what goes on, for metrics. */
     @FunctionalInterface
-    public interface ScopeListener {
+    public interface Listener {
         void resolved(ScopeKey scope, boolean isSealed, long count, long millis);
+
+        /** @param outcome {@code answered}, {@code throttled} or {@code failed} */
+        default void requested(String provider, String outcome) {}
     }
 
-    public TaskRunner(Provider<C> provider, Jobs jobs, Publisher publisher, Retries retries, ScopeListener listener) {
+    public TaskRunner(Provider<C> provider, Jobs jobs, Publisher publisher, Retries retries, Listener listener) {
         this.provider = provider;
         this.jobs = jobs;
         this.publisher = publisher;
         this.retries = retries;
         this.listener = listener;
+        this.clients = new Clients<>(provider);
+        this.paces = new Paces(provider);
     }
 
     /**
@@ -91,16 +113,24 @@ public final class TaskRunner<C extends AutoCloseable> {
         }
     }
 
+    /** Closes what runs have left open. */
+    @Override
+    public void close() {
+        clients.close();
+    }
+
     private void plan(Session session) throws InterruptedException {
-        List<PlannedTask> planned;
+        List<Planned<C>> planned;
         try {
             planned = session.attempt(client -> {
-                List<Partition> partitions = provider.partitions(client);
-                if (partitions.isEmpty()) {
+                List<Partition> partitions =
+                        provider.partitions(client, session.requests(new Partition("", Partition.GLOBAL)));
+                List<Planned<C>> all = planned(client, partitions);
+                if (all.isEmpty()) {
                     throw new BadConfigurationException(
                             provider.name() + ": nothing to read is configured (expected: at least one partition)");
                 }
-                return planned(partitions);
+                return all;
             });
         } catch (StoppedException e) {
             LOG.error(
@@ -111,24 +141,44 @@ public final class TaskRunner<C extends AutoCloseable> {
             tell(session, new PlanFailed(e.reason().label(), e.getMessage()));
             return;
         }
-        for (int part = 0; part * TASKS_PER_PART < planned.size(); part++) {
-            int from = part * TASKS_PER_PART;
-            int to = Math.min(from + TASKS_PER_PART, planned.size());
-            tell(session, new RunPlanned(part, to == planned.size(), List.copyOf(planned.subList(from, to))));
+        int part = 0;
+        int bytes = 0;
+        List<PlannedTask> tasks = new ArrayList<>();
+        for (Planned<C> each : planned) {
+            PlannedTask task = task(each);
+            int size = task.getScopes().stream().mapToInt(String::length).sum()
+                    + task.getAccount().length()
+                    + 100;
+            if (tasks.size() == TASKS_PER_PART || bytes + size > BYTES_PER_PART) {
+                tell(session, new RunPlanned(part++, false, tasks));
+                tasks = new ArrayList<>();
+                bytes = 0;
+            }
+            tasks.add(task);
+            bytes += size;
         }
+        tell(session, new RunPlanned(part, true, tasks));
         LOG.info("run {}: planned {} tasks", session.task.getRunId(), planned.size());
     }
 
-    private List<PlannedTask> planned(List<Partition> partitions) {
-        List<PlannedTask> planned = new ArrayList<>();
-        for (Partition where : partitions) {
-            for (Resource<C> resource : provider.resources()) {
-                if (resource instanceof Resource.Root<C> root) {
-                    List<String> scopes = withDescendants(root).stream()
-                            .map(each -> scope(where, each).toString())
-                            .toList();
-                    planned.add(new PlannedTask(where.account(), where.region(), root.kind(), scopes));
-                }
+    private record Planned<C>(Partition where, Resource.Root<C> root) {}
+
+    private PlannedTask task(Planned<C> planned) {
+        Partition where = planned.where();
+        List<String> scopes = withDescendants(planned.root()).stream()
+                .map(each -> scope(where, each).toString())
+                .toList();
+        return new PlannedTask(where.account(), where.region(), planned.root().kind(), scopes);
+    }
+
+    /** Kind by kind, so that tasks that are carried out together meet the limits of different accounts. */
+    private List<Planned<C>> planned(C client, List<Partition> partitions) {
+        List<Planned<C>> planned = new ArrayList<>();
+        for (Resource<C> resource : provider.resources()) {
+            if (resource instanceof Resource.Root<C> root) {
+                partitions.stream()
+                        .filter(where -> root.applies().test(client, where))
+                        .forEach(where -> planned.add(new Planned<>(where, root)));
             }
         }
         return planned;
@@ -314,13 +364,22 @@ public final class TaskRunner<C extends AutoCloseable> {
         }
 
         Out out(Resource<C> row, Partition where, Collected collected) {
-            return object -> {
-                session.fence();
-                ResourceKey key = new ResourceKey(provider.name(), where.account(), row.kind(), id(row, object));
-                String payload = json(object);
-                records.write(key, payload);
-                if (collected.isWanted) {
-                    collected.objects.add(payload.getBytes(StandardCharsets.UTF_8));
+            Requests requests = session.requests(where);
+            return new Out() {
+                @Override
+                public void accept(ObjectNode object) {
+                    session.fence();
+                    ResourceKey key = new ResourceKey(provider.name(), where.account(), row.kind(), id(row, object));
+                    String payload = json(object);
+                    records.write(key, payload);
+                    if (collected.isWanted) {
+                        collected.objects.add(payload.getBytes(StandardCharsets.UTF_8));
+                    }
+                }
+
+                @Override
+                public <T> T request(Request<T> request) throws Exception {
+                    return requests.request(request);
                 }
             };
         }
@@ -369,12 +428,64 @@ public final class TaskRunner<C extends AutoCloseable> {
         T take(C client) throws Exception;
     }
 
-    /** A task's connection, opened when it is first needed and again after every failure. */
+    /** How often one thing has failed, and when to try it again. */
+    private final class Tries {
+        private final Session session;
+        private int failures;
+        private int throttles;
+        private int waits;
+
+        Tries(Session session) {
+            this.session = session;
+        }
+
+        /** @throws GivenUpException if it is not worth trying again */
+        Instant next(Exception failure, Verdict verdict) {
+            Instant next;
+            if (isAway(failure)) {
+                // Nothing of the task is to blame, and nothing that it could tell would be heard of.
+                next = retries.next(++waits);
+            } else if (verdict instanceof Verdict.RetryAfter after) {
+                throttles++;
+                next = retries.clock().instant().plus(after.pause());
+            } else if (verdict instanceof Verdict.Throttled) {
+                next = retries.next(++throttles);
+            } else {
+                next = retries.next(++failures);
+            }
+            String said = session.describe(failure);
+            if (failures > retries.most() || throttles > retries.most() * THROTTLES) {
+                throw new GivenUpException(
+                        StopReason.UNREACHABLE, "tried " + (failures + throttles) + " times: " + said, failure);
+            }
+            Instant deadline = session.task.getDeadline();
+            if (next.isAfter(deadline)) {
+                throw new GivenUpException(
+                        StopReason.TIMEOUT, "no time left to try again before " + deadline + ": " + said, failure);
+            }
+            LOG.warn("run {}: trying again at {}: {}", session.task.getRunId(), next, said);
+            return next;
+        }
+    }
+
+    /** Whether the database that knows how jobs are configured is down, full, starting or shutting down, for now. */
+    private static boolean isAway(Exception failure) {
+        if (!(failure instanceof SQLException sql)) {
+            return false;
+        }
+        String state = sql.getSQLState();
+        return sql instanceof SQLTransientException
+                || state == null
+                || AWAY.stream().anyMatch(state::startsWith);
+    }
+
+    /** A task's connection, opened when it is first needed and again when it is of no more use. */
     private final class Session implements AutoCloseable {
         private final Task task;
         private final BooleanSupplier isAbandoned;
         private Redactor redactor = Redactor.of(List.of());
-        private C client;
+        private Settings settings = Settings.of(Map.of());
+        private Clients.Lease<C> lease;
 
         Session(Task task, BooleanSupplier isAbandoned) {
             this.task = task;
@@ -392,13 +503,14 @@ public final class TaskRunner<C extends AutoCloseable> {
         }
 
         <T> T attempt(Step<C, T> step) throws StoppedException, InterruptedException {
-            for (int failures = 1; ; failures++) {
+            Tries tries = new Tries(this);
+            while (true) {
                 try {
                     return step.take(client());
                 } catch (PublishException e) {
                     throw e;
                 } catch (Exception e) {
-                    retryOrThrow(e, failures);
+                    retryOrThrow(e, tries);
                 }
             }
         }
@@ -420,45 +532,96 @@ public final class TaskRunner<C extends AutoCloseable> {
             });
         }
 
-        /** Returns when it is time to try again. */
-        private void retryOrThrow(Exception failure, int failures) throws StoppedException, InterruptedException {
+        /** Requests to a partition: each in its turn, and again by itself while that may help. */
+        Requests requests(Partition where) {
+            return new Requests() {
+                @Override
+                public <T> T request(Request<T> request) throws Exception {
+                    return send(where, request);
+                }
+            };
+        }
+
+        private <T> T send(Partition where, Requests.Request<T> request) throws Exception {
+            Pace pace = paces.of(where, settings, retries.clock().instant());
+            Tries tries = new Tries(this);
+            while (true) {
+                Instant turn = pace.turn(retries.clock().instant());
+                if (turn.isAfter(task.getDeadline())) {
+                    throw new FencedException(task.getDeadline());
+                }
+                retries.waitUntil(turn);
+                fence();
+                Instant sentAt = retries.clock().instant();
+                Exception failure;
+                try {
+                    T answer = request.send();
+                    listener.requested(provider.name(), "answered");
+                    return answer;
+                } catch (FencedException | PublishException | InterruptedException e) {
+                    throw e;
+                } catch (Exception e) {
+                    failure = e;
+                }
+                throwIfAbandoned(failure);
+                Verdict verdict = verdict(failure);
+                Instant now = retries.clock().instant();
+                switch (verdict) {
+                    case Verdict.RetryAfter after -> {
+                        pace.throttled(sentAt, now);
+                        pace.notBefore(now.plus(after.pause()));
+                    }
+                    case Verdict.Throttled unused -> pace.throttled(sentAt, now);
+                    case Verdict.RetryWithBackoff unused -> {
+                        // Only this request is made again.
+                    }
+                    default -> {
+                        listener.requested(provider.name(), "failed");
+                        throw failure;
+                    }
+                }
+                listener.requested(
+                        provider.name(), verdict instanceof Verdict.RetryWithBackoff ? "failed" : "throttled");
+                retries.waitUntil(tries.next(failure, verdict));
+            }
+        }
+
+        private void throwIfAbandoned(Exception failure) throws InterruptedException {
             if (isAbandoned.getAsBoolean() || failure instanceof InterruptedException) {
                 throw new InterruptedException("the task was abandoned");
             }
+        }
+
+        /** Returns when it is time to try again. */
+        private void retryOrThrow(Exception failure, Tries tries) throws StoppedException, InterruptedException {
+            throwIfAbandoned(failure);
             if (failure instanceof FencedException) {
                 throw new StoppedException(StopReason.TIMEOUT, failure.getMessage(), failure);
             }
-            close();
-            Instant next =
-                    switch (verdict(failure)) {
-                        case Verdict.Stop stop ->
-                            throw new StoppedException(stop.reason(), redactor.redact(stop.message()), failure);
-                        case Verdict.Gone unused ->
-                            throw new StoppedException(StopReason.NOT_FOUND, describe(failure), failure);
-                        case Verdict.RetryAt at -> at.at();
-                        case Verdict.RetryWithBackoff unused -> retries.next(failures);
-                    };
-            if (failures > retries.most()) {
-                throw new StoppedException(
-                        StopReason.UNREACHABLE, "tried " + failures + " times: " + describe(failure), failure);
+            Verdict verdict = verdict(failure);
+            release(verdict instanceof Verdict.StartOver);
+            if (verdict instanceof Verdict.Stop stop) {
+                throw new StoppedException(stop.reason(), redactor.redact(stop.message()), failure);
             }
-            if (next.isAfter(task.getDeadline())) {
-                throw new StoppedException(
-                        StopReason.TIMEOUT,
-                        "no time left to try again before " + task.getDeadline() + ": " + describe(failure),
-                        failure);
+            if (verdict instanceof Verdict.Gone) {
+                throw new StoppedException(StopReason.NOT_FOUND, describe(failure), failure);
             }
-            LOG.warn("run {}: trying again at {}: {}", task.getRunId(), next, describe(failure));
-            retries.waitUntil(next);
+            try {
+                retries.waitUntil(tries.next(failure, verdict));
+            } catch (GivenUpException e) {
+                throw new StoppedException(e.reason(), e.getMessage(), failure);
+            }
         }
 
         private Verdict verdict(Exception failure) {
             return switch (failure) {
+                case GivenUpException e -> new Verdict.Stop(e.reason(), message(e));
                 case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
                 case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
+                case RepeatedCursorException e -> new Verdict.Stop(StopReason.REPEATED_CURSOR, message(e));
                 case MissingIdException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 case RecordTooBigException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
-                // Only the job's configuration is read by SQL; the database will be back.
+                // Only the job's configuration is read by SQL.
                 case SQLException unused -> new Verdict.RetryWithBackoff();
                 default -> provider.classify(failure);
             };
@@ -474,25 +637,26 @@ public final class TaskRunner<C extends AutoCloseable> {
 
         private C client() throws Exception {
             fence();
-            if (client == null) {
+            if (lease == null) {
                 Jobs.Configured configured = jobs.configuration(task);
                 redactor = configured.redactor();
-                client = provider.connect(configured.settings());
+                settings = configured.settings();
+                lease = clients.open(task.getRunId(), settings);
             }
-            return client;
+            return lease.client();
+        }
+
+        private void release(boolean isSpent) {
+            Clients.Lease<C> open = lease;
+            lease = null;
+            if (open != null) {
+                clients.release(open, isSpent);
+            }
         }
 
         @Override
         public void close() {
-            C open = client;
-            client = null;
-            if (open != null) {
-                try {
-                    open.close();
-                } catch (Exception e) {
-                    LOG.debug("closing a connection that is not needed any more", e);
-                }
-            }
+            release(false);
         }
     }
 }

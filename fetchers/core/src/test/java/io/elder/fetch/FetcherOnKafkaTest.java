@@ -195,7 +195,7 @@ class FetcherOnKafkaTest {
         }
 
         @Override
-        public List<Partition> partitions(AutoCloseable client) {
+        public List<Partition> partitions(AutoCloseable client, Requests requests) {
             return List.of(Partition.of("farm"));
         }
 

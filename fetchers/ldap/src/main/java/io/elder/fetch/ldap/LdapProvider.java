@@ -12,6 +12,7 @@ import com.unboundid.ldap.sdk.SearchResultEntry;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -87,7 +88,7 @@ public final class LdapProvider implements Provider<LdapClient> {
     }
 
     @Override
-    public List<Partition> partitions(LdapClient ldap) {
+    public List<Partition> partitions(LdapClient ldap, Requests requests) {
         return List.of(new Partition(ldap.settings().server(), ldap.baseDn()));
     }
 

@@ -1,6 +1,7 @@
 package io.elder.fetch.ldap;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Resource;
 import io.elder.fetch.Verdict;
@@ -20,7 +21,8 @@ final class Fetched {
         for (Resource<LdapClient> row : provider.resources()) {
             if (row instanceof Resource.Root<LdapClient> root) {
                 try (LdapClient client = provider.connect(Settings.of(settings))) {
-                    Partition where = provider.partitions(client).getFirst();
+                    Partition where =
+                            provider.partitions(client, (Out) unused -> {}).getFirst();
                     root.fetch().fetch(client, where, fetched.of(root.kind())::add);
                     for (Resource<LdapClient> other : provider.resources()) {
                         if (other instanceof Resource.Child<LdapClient> child

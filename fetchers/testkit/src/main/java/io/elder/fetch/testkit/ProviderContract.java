@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.Verdict;
 import io.elder.runtime.Settings;
@@ -43,6 +44,7 @@ import org.slf4j.LoggerFactory;
  */
 public abstract class ProviderContract<C extends AutoCloseable> {
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+    private final List<TestRun<C>> runs = new ArrayList<>();
 
     protected abstract Provider<C> provider();
 
@@ -79,6 +81,7 @@ public abstract class ProviderContract<C extends AutoCloseable> {
 
     @AfterEach
     void stopListening() {
+        runs.forEach(TestRun::close);
         root().detachAppender(log);
     }
 
@@ -233,8 +236,10 @@ public abstract class ProviderContract<C extends AutoCloseable> {
                 .isFalse());
     }
 
-    private TestRun<C> run(Provider<C> provider, Settings settings) {
-        return new TestRun<>(provider, settings, secrets());
+    final TestRun<C> run(Provider<C> provider, Settings settings) {
+        TestRun<C> run = new TestRun<>(provider, settings, secrets());
+        runs.add(run);
+        return run;
     }
 
     private static Map<String, Integer> counts(RecordingPublisher published) {
@@ -265,12 +270,13 @@ public abstract class ProviderContract<C extends AutoCloseable> {
             AtomicInteger calls = new AtomicInteger();
             switch (row) {
                 case Resource.Root<C> root ->
-                    rows.add(Resource.root(root.kind(), root.id(), (client, where, out) -> {
-                        if (isRoot) {
-                            throw gone().orElseThrow();
-                        }
-                        root.fetch().fetch(client, where, out);
-                    }));
+                    rows.add(Resource.<C>root(root.kind(), root.id(), (client, where, out) -> {
+                                if (isRoot) {
+                                    throw gone().orElseThrow();
+                                }
+                                root.fetch().fetch(client, where, out);
+                            })
+                            .only(root.applies()));
                 case Resource.Child<C> child ->
                     rows.add(Resource.child(child.parent(), child.kind(), child.id(), (client, where, parent, out) -> {
                         if (calls.getAndIncrement() == 0) {
@@ -292,8 +298,13 @@ public abstract class ProviderContract<C extends AutoCloseable> {
             }
 
             @Override
-            public List<Partition> partitions(C client) throws Exception {
-                return real.partitions(client);
+            public List<Partition> partitions(C client, Requests requests) throws Exception {
+                return real.partitions(client, requests);
+            }
+
+            @Override
+            public boolean isShareable() {
+                return real.isShareable();
             }
 
             @Override

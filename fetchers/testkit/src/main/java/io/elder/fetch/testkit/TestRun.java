@@ -11,20 +11,25 @@ import io.elder.schemas.avro.PlanTask;
 import io.elder.schemas.avro.PlannedTask;
 import io.elder.schemas.avro.RunPlanned;
 import io.elder.schemas.avro.Task;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 
-/** A whole run of a provider in memory: the plan, then every task of it, one after the other. */
-public final class TestRun<C extends AutoCloseable> {
+/**
+ * A whole run of a provider in memory: the plan, then every task of it, one after the other. Pauses are not waited for, but
+ * the run's clock believes that they were.
+ */
+public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
     private final RecordingPublisher published = new RecordingPublisher();
     private final List<Duration> pauses = new ArrayList<>();
     private final String provider;
     private final TaskRunner<C> runner;
     private final Instant startedAt = Instant.ofEpochMilli(System.currentTimeMillis());
+    private Duration slept = Duration.ZERO;
 
     /** @param secrets what must be masked in messages */
     public TestRun(Provider<C> provider, Settings settings, Collection<String> secrets) {
@@ -33,12 +38,18 @@ public final class TestRun<C extends AutoCloseable> {
 
     public TestRun(Provider<C> provider, Jobs jobs, int retries) {
         this.provider = provider.name();
+        InstantSource now = () -> Instant.now().plus(slept);
         this.runner = new TaskRunner<>(
                 provider,
                 jobs,
                 published,
-                new Retries(retries, Clock.systemUTC(), pauses::add, () -> 1.0),
+                new Retries(retries, now.withZone(ZoneOffset.UTC), this::pause, () -> 1.0),
                 (scope, isSealed, count, millis) -> {});
+    }
+
+    private void pause(Duration duration) {
+        pauses.add(duration);
+        slept = slept.plus(duration);
     }
 
     /** Plans, and carries the plan out. */
@@ -49,6 +60,11 @@ public final class TestRun<C extends AutoCloseable> {
 
     public List<PlannedTask> plan() throws InterruptedException {
         run(new PlanTask());
+        return planned();
+    }
+
+    /** The tasks of the plan that was made. */
+    public List<PlannedTask> planned() {
         return published.events(RunPlanned.class).stream()
                 .flatMap(plan -> plan.getTasks().stream())
                 .toList();
@@ -66,9 +82,15 @@ public final class TestRun<C extends AutoCloseable> {
         return published;
     }
 
-    /** How long the runner would have waited before it tried again. */
+    /** How long the runner would have waited: for its turn, and before it tried again. */
     public List<Duration> pauses() {
         return List.copyOf(pauses);
+    }
+
+    /** Closes the clients that tasks shared. */
+    @Override
+    public void close() {
+        runner.close();
     }
 
     private void run(Object body) throws InterruptedException {

@@ -10,6 +10,7 @@ import io.elder.fetch.Jobs;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
 import io.elder.fetch.Redactor;
+import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -181,7 +182,7 @@ class TaskRunnerTest {
         }
 
         @Override
-        public List<Partition> partitions(Client client) {
+        public List<Partition> partitions(Client client, Requests requests) {
             return IntStream.range(0, accounts)
                     .mapToObj(i -> Partition.of(i == 0 ? "acme" : "acme" + i))
                     .toList();

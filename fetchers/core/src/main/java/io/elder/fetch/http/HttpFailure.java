@@ -1,0 +1,49 @@
+package io.elder.fetch.http;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.elder.fetch.StopReason;
+import io.elder.fetch.Verdict;
+import java.io.IOException;
+import java.util.Optional;
+
+/** An answer that is no success, or no JSON. The message names path, status and what the vendor said. */
+public final class HttpFailure extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    private final int status;
+    private final transient JsonNode body;
+    private final Optional<String> retryAfter;
+
+    /**
+     * @param body the vendor's answer; a missing node where it was no JSON
+     * @param retryAfter the header, as sent
+     */
+    HttpFailure(String message, int status, JsonNode body, Optional<String> retryAfter) {
+        super(message);
+        this.status = status;
+        this.body = body;
+        this.retryAfter = retryAfter;
+    }
+
+    public int status() {
+        return status;
+    }
+
+    public JsonNode body() {
+        return body;
+    }
+
+    /** What HTTP itself says of the status (RFC 9110 section 15, RFC 6585); vendors' own codes come before this. */
+    public Verdict verdict() {
+        return switch (status) {
+            case 200 -> new Verdict.Stop(StopReason.BAD_RESPONSE, getMessage());
+            case 401 -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, getMessage());
+            case 403 -> new Verdict.Stop(StopReason.FORBIDDEN, getMessage());
+            case 404, 410 -> new Verdict.Gone();
+            case 429 -> Verdict.throttled(retryAfter.orElse(null));
+            case 503 -> retryAfter.map(Verdict::throttled).orElseGet(Verdict.RetryWithBackoff::new);
+            case 408, 425, 500, 502, 504 -> new Verdict.RetryWithBackoff();
+            default -> new Verdict.Stop(StopReason.BAD_RESPONSE, getMessage());
+        };
+    }
+}

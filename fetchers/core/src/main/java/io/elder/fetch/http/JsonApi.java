@@ -1,0 +1,188 @@
+package io.elder.fetch.http;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * Reads JSON from one HTTP API: one origin, to which alone the credentials are sent. Redirects are not followed, and a
+ * link to a next page is followed only within the origin, so that no answer can have the credentials sent elsewhere.
+ */
+public final class JsonApi implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** More than any vendor's page; a server that sends more would fill the memory. */
+    private static final int MOST_BYTES = 128 << 20;
+
+    private static final int MOST_SAID = 300;
+
+    private final URI origin;
+    private final HttpClient http;
+    private final Authorization authorization;
+    private final Duration timeout;
+
+    /** The headers that prove who asks, made anew for every request: tokens expire. */
+    @FunctionalInterface
+    public interface Authorization {
+        Map<String, String> headers() throws IOException, InterruptedException;
+    }
+
+    /** An answer's body and the headers that came with it, by lower-case name. */
+    public record Answer(ObjectNode body, HttpHeaders headers) {}
+
+    /**
+     * @param base scheme, host, port and, if any, a path that all others are below
+     * @param timeout for one answer
+     */
+    public JsonApi(URI base, HttpClient http, Authorization authorization, Duration timeout) {
+        if (base.getHost() == null || !("https".equals(base.getScheme()) || "http".equals(base.getScheme()))) {
+            throw new IllegalArgumentException(base + " (expected: an http or https URL with a host)");
+        }
+        this.origin = base;
+        this.http = http;
+        this.authorization = authorization;
+        this.timeout = timeout;
+    }
+
+    /** A client as every provider wants it: redirects are not followed, HTTP/1.1 where there is no TLS. */
+    public static HttpClient.Builder client(URI base) {
+        return HttpClient.newBuilder()
+                .connectTimeout(Duration.ofSeconds(10))
+                .followRedirects(HttpClient.Redirect.NEVER)
+                // Plain servers stumble over the upgrade to HTTP/2.
+                .version("https".equals(base.getScheme()) ? HttpClient.Version.HTTP_2 : HttpClient.Version.HTTP_1_1);
+    }
+
+    /** @param pathAndQuery below the base, encoded, e.g. {@code /v1/users?limit=200} */
+    public ObjectNode get(String pathAndQuery) throws IOException, InterruptedException {
+        return fetch(pathAndQuery).body();
+    }
+
+    /** Like {@link #get}, with the headers. */
+    public Answer fetch(String pathAndQuery) throws IOException, InterruptedException {
+        return send(URI.create(trimmed(origin.toString()) + pathAndQuery));
+    }
+
+    /** A link as the server gave it. Throws {@link HttpFailure} where it leaves the origin. */
+    public Answer follow(String link) throws IOException, InterruptedException {
+        URI target;
+        try {
+            target = origin.resolve(link);
+        } catch (IllegalArgumentException e) {
+            throw badResponse("a link to a next page that is no URL");
+        }
+        boolean isOurs = Objects.equals(origin.getScheme(), target.getScheme())
+                && origin.getHost().equalsIgnoreCase(String.valueOf(target.getHost()))
+                && port(origin) == port(target);
+        if (!isOurs) {
+            throw badResponse("the next page is said to be at " + target.getScheme() + "://" + target.getAuthority()
+                    + " (expected: " + origin.getScheme() + "://" + origin.getAuthority() + ")");
+        }
+        return send(target);
+    }
+
+    private Answer send(URI target) throws IOException, InterruptedException {
+        HttpRequest.Builder request = HttpRequest.newBuilder(target)
+                .timeout(timeout)
+                .header("Accept", "application/json")
+                .header("Accept-Encoding", "gzip")
+                .GET();
+        authorization.headers().forEach(request::header);
+        HttpResponse<InputStream> response = http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+        byte[] bytes = bytes(target, response);
+        int status = response.statusCode();
+        if (status / 100 != 2) {
+            JsonNode body = isJson(response) ? parse(bytes) : MissingNode.getInstance();
+            throw new HttpFailure(
+                    "GET " + target.getPath() + ": " + status + said(body),
+                    status,
+                    body,
+                    response.headers().firstValue("Retry-After"));
+        }
+        if (parse(bytes) instanceof ObjectNode body) {
+            return new Answer(body, response.headers());
+        }
+        throw badResponse("GET " + target.getPath() + ": " + status + " with "
+                + response.headers().firstValue("Content-Type").orElse("no content type") + ", "
+                + bytes.length + " bytes (expected: a JSON object)");
+    }
+
+    private static byte[] bytes(URI target, HttpResponse<InputStream> response) throws IOException {
+        boolean isZipped = response.headers()
+                .firstValue("Content-Encoding")
+                .filter("gzip"::equalsIgnoreCase)
+                .isPresent();
+        try (InputStream body = response.body();
+                InputStream plain = isZipped ? new GZIPInputStream(body) : body) {
+            byte[] bytes = plain.readNBytes(MOST_BYTES + 1);
+            if (bytes.length > MOST_BYTES) {
+                throw badResponse("GET " + target.getPath() + ": an answer of more than 128 MiB");
+            }
+            return bytes;
+        }
+    }
+
+    private static boolean isJson(HttpResponse<?> response) {
+        return response.headers()
+                .firstValue("Content-Type")
+                .map(type -> type.toLowerCase(Locale.ROOT).contains("json"))
+                .orElse(false);
+    }
+
+    private static JsonNode parse(byte[] bytes) {
+        try {
+            return JSON.readTree(bytes);
+        } catch (JsonProcessingException e) {
+            return MissingNode.getInstance();
+        } catch (IOException e) {
+            throw new IllegalStateException("reading from memory failed", e);
+        }
+    }
+
+    /** The vendor's own words, where they are at one of the usual places. */
+    private static String said(JsonNode body) {
+        for (String place :
+                new String[] {"/error/message", "/message", "/errorSummary", "/detail", "/error_description", "/error"
+                }) {
+            JsonNode text = body.at(place);
+            if (text.isTextual() && !text.textValue().isBlank()) {
+                String one = text.textValue().strip().replaceAll("\\s+", " ");
+                return ": " + (one.length() > MOST_SAID ? one.substring(0, MOST_SAID) + "..." : one);
+            }
+        }
+        return "";
+    }
+
+    /** As a success that makes no sense: trying again does not help. */
+    private static HttpFailure badResponse(String message) {
+        return new HttpFailure(message, 200, MissingNode.getInstance(), Optional.empty());
+    }
+
+    private static int port(URI uri) {
+        return uri.getPort() >= 0 ? uri.getPort() : "https".equals(uri.getScheme()) ? 443 : 80;
+    }
+
+    private static String trimmed(String base) {
+        return base.endsWith("/") ? base.substring(0, base.length() - 1) : base;
+    }
+
+    @Override
+    public void close() {
+        http.close();
+    }
+}
