@@ -61,7 +61,7 @@ final class FaultDirectory implements AutoCloseable {
      */
     record Expected(Map<ElderTable, NavigableMap<String, String>> tables, long resources) {}
 
-    /** @param records people, groups and memberships together, about */
+    /** @param records people, groups and their members together; units and nested groups come on top */
     FaultDirectory(int records, long seed) throws LDAPException {
         random = new Random(seed);
         InMemoryDirectoryServerConfig config = new InMemoryDirectoryServerConfig(BASE);
@@ -394,7 +394,7 @@ final class FaultDirectory implements AutoCloseable {
         NavigableSet<String> of = new TreeSet<>();
         // Nobody leaves this one, so that no group is ever without a member.
         of.add("cn=nobody," + BASE);
-        while (of.size() <= size * 9 / 10) {
+        while (of.size() <= size) {
             of.add(person(any(people)));
         }
         if (!groups.isEmpty()) {
