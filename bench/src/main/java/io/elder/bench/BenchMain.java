@@ -16,7 +16,7 @@ public final class BenchMain {
             name = "bench",
             mixinStandardHelpOptions = true,
             description = "Measurements; figures also go to bench/results/.",
-            subcommands = CdcBench.class)
+            subcommands = {CdcBench.class, FetchBench.class})
     static final class Bench {}
 
     private BenchMain() {}

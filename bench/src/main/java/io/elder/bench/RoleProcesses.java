@@ -132,6 +132,17 @@ public final class RoleProcesses implements AutoCloseable {
         }
     }
 
+    /** The most physical memory that a role has held so far, as Linux counts it. */
+    long peakMiB(String name) throws IOException {
+        Path status = Path.of("/proc", Long.toString(roles.get(name).process().pid()), "status");
+        for (String line : Files.readAllLines(status)) {
+            if (line.startsWith("VmHWM:")) {
+                return Long.parseLong(line.replaceAll("\\D", "")) / 1024;
+            }
+        }
+        throw new IllegalStateException(status + ": no VmHWM (expected: Linux)");
+    }
+
     public Path log(String name) {
         return folder.resolve(name + ".log");
     }
@@ -196,13 +207,19 @@ public final class RoleProcesses implements AutoCloseable {
                         throw new IllegalArgumentException(
                                 "role: " + role + " (expected: " + String.join(", ", ROLES) + ")");
                 };
+        List<String> options = new ArrayList<>(OPTIONS);
+        options.add(moduleAndMain[2]);
+        return command(moduleAndMain[0], moduleAndMain[1], options);
+    }
+
+    /** A main class with the classpath of a built module. */
+    static List<String> command(String module, String main, List<String> options) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(OPTIONS);
-        command.add(moduleAndMain[2]);
+        command.addAll(options);
         command.add("-cp");
-        command.add(classpath(home().resolve(moduleAndMain[0])));
-        command.add(moduleAndMain[1]);
+        command.add(classpath(home().resolve(module)));
+        command.add(main);
         return command;
     }
 
