@@ -399,8 +399,10 @@ final class RunLedger {
                 + " ON CONFLICT (run_id) DO UPDATE SET job_id = excluded.job_id, provider = excluded.provider,"
                 + " started_at = coalesce(r.started_at, excluded.started_at), status = excluded.status,"
                 + " error = coalesce(excluded.error, r.error), next_run_at = excluded.next_run_at,"
-                + " sealed = excluded.sealed, failed = excluded.failed, discovered = excluded.discovered,"
-                + " finished_at = excluded.finished_at WHERE r.visible_at IS NULL RETURNING history_id";
+                + " sealed = CASE WHEN ? THEN excluded.sealed ELSE coalesce(r.sealed, '{}') || excluded.sealed END,"
+                + " failed = CASE WHEN ? THEN excluded.failed ELSE coalesce(r.failed, '{}') || excluded.failed END,"
+                + " discovered = excluded.discovered, finished_at = excluded.finished_at"
+                + " WHERE r.visible_at IS NULL RETURNING history_id";
         boolean hasHistory;
         try (PreparedStatement upsert = connection.prepareStatement(sql)) {
             upsert.setString(1, event.getRunId());
@@ -419,7 +421,10 @@ final class RunLedger {
             upsert.setArray(
                     9, TableLayout.texts(connection, finished.getFailed().toArray(String[]::new)));
             upsert.setLong(10, finished.getDiscovered());
-            upsert.setObject(11, at(event.getAt()));
+            // Over only with the last part: a run that is over is closed once what it sealed is visible.
+            upsert.setObject(11, finished.getLast() ? at(event.getAt()) : null);
+            upsert.setBoolean(12, finished.getPart() == 0);
+            upsert.setBoolean(13, finished.getPart() == 0);
             try (ResultSet row = upsert.executeQuery()) {
                 if (!row.next()) {
                     return;

@@ -281,6 +281,45 @@ final class SinkLoopTest {
     }
 
     @Test
+    void aRunWhoseEndComesInPartsIsClosedWhenTheScopesOfAllPartsAreVisible() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            Instant at = T0;
+            site.send(started(1, "a1", 0));
+            for (int part = 0; part < 3; part++) {
+                site.send(new RunEvent(
+                        "1.a1",
+                        "ldap",
+                        at.plusSeconds(9),
+                        new RunFinished(
+                                "partial",
+                                "1 of 3 scopes failed",
+                                1,
+                                at,
+                                at.plusSeconds(3600),
+                                part == 2 ? List.of() : List.of(part == 0 ? SCOPE : SCOPE + "_too"),
+                                part == 2 ? List.of(SCOPE + "_not") : List.of(),
+                                7L,
+                                part,
+                                part == 2)));
+            }
+            site.mark("1.a1", 0, 1);
+            site.awaitValue(
+                    SCOPE + "," + SCOPE + "_too " + SCOPE + "_not",
+                    "SELECT array_to_string(sealed, ',') || ' ' || array_to_string(failed, ',') FROM pipeline.runs"
+                            + " WHERE finished_at IS NOT NULL");
+            assertThat(site.value("SELECT count(*) FROM pipeline.runs WHERE visible_at IS NULL"))
+                    .isEqualTo("1");
+            site.send(started(1, "a2", 1));
+            site.mark("1.a2", 1, 1);
+            site.send(finished(1, "a2", 1, 3));
+            site.awaitValue(
+                    "failed completed", "SELECT string_agg(status, ' ' ORDER BY started_at) FROM pipeline.runs");
+            assertThat(loop.health().ok()).isTrue();
+        }
+    }
+
+    @Test
     void runsWhoseMarksOrEndNeverComeAreSuperseded() throws Exception {
         try (Site site = new Site(server, ElderShape.A);
                 SinkLoop loop = site.sink()) {
@@ -314,7 +353,16 @@ final class SinkLoopTest {
                 "ldap",
                 at.plusSeconds(9),
                 new RunFinished(
-                        "completed", null, job, at, at.plusSeconds(3600), List.of(SCOPE), List.of(), discovered));
+                        "completed",
+                        null,
+                        job,
+                        at,
+                        at.plusSeconds(3600),
+                        List.of(SCOPE),
+                        List.of(),
+                        discovered,
+                        0,
+                        true));
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> record, String name) {

@@ -27,9 +27,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -123,6 +125,40 @@ class SchedulerTopologyTest {
         tell(run, new RunPlanned(0, false, List.of(planned(SCOPE_A))));
         sealed(run, SCOPE_A, 1);
         assertThat(finishedRun().getStatus()).isEqualTo("completed");
+    }
+
+    @Test
+    void aRunOfManyScopesEndsInPartsThatKafkaTakes() {
+        open();
+        job(42, "'schedule_interval': 3600, 'enabled': true");
+        String run = startedRun();
+        int parts = Integer.getInteger("scheduler.test.parts", 12);
+        Set<String> all = new HashSet<>();
+        for (int part = 0; part < parts; part++) {
+            List<PlannedTask> planned = new ArrayList<>();
+            for (int i = 0; i < 1000; i++) {
+                String scope = "ldap/host.example.com/dc%3Dexample%2Cdc%3Dcom%2Cou%3D" + part + "/ldap_user_" + i;
+                all.add(scope);
+                planned.add(planned(scope));
+            }
+            tell(run, new RunPlanned(part, part == parts - 1, planned));
+        }
+        assertThat(tasks.readValuesToList()).hasSize(parts * 1000);
+        all.forEach(scope -> sealed(run, scope, 1));
+        Set<String> told = new HashSet<>();
+        RunFinished over;
+        int part = 0;
+        do {
+            RunEvent event = event();
+            over = (RunFinished) event.getBody();
+            assertThat(size(event)).isLessThan(600_000);
+            assertThat(over.getPart()).isEqualTo(part++);
+            assertThat(over.getDiscovered()).isEqualTo(parts * 1000L);
+            told.addAll(over.getSealed());
+        } while (!over.getLast());
+        assertThat(part).isGreaterThan(1);
+        assertThat(told).isEqualTo(all);
+        assertThat(events.isEmpty()).isTrue();
     }
 
     @Test
@@ -506,6 +542,13 @@ class SchedulerTopologyTest {
         RunEvent event = event();
         assertThat(event.getBody()).isInstanceOf(RunStarted.class);
         return event.getRunId();
+    }
+
+    private static int size(RunEvent event) {
+        try (AvroSerializer<RunEvent> writer = new AvroSerializer<>()) {
+            writer.configure(SERDES, false);
+            return writer.serialize(TOPICS.runs().name(), event).length;
+        }
     }
 
     private RunFinished finishedRun() {
