@@ -47,7 +47,18 @@ public final class Launcher {
     public static Settings environment() {
         Map<String, String> values = new LinkedHashMap<>(dotEnv(Path.of(".env")));
         values.putAll(System.getenv());
-        return Settings.of(values);
+        return Settings.of(withLongNames(values));
+    }
+
+    /** The names of Kubernetes' settings are in use with both prefixes. */
+    static Map<String, String> withLongNames(Map<String, String> values) {
+        Map<String, String> all = new LinkedHashMap<>(values);
+        values.forEach((name, value) -> {
+            if (name.startsWith("K8S_")) {
+                all.putIfAbsent("KUBERNETES_" + name.substring("K8S_".length()), value);
+            }
+        });
+        return all;
     }
 
     /**

@@ -1,0 +1,235 @@
+package io.elder.fetch.kubernetes;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.Page;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.http.HttpClient;
+import io.fabric8.kubernetes.client.http.HttpRequest;
+import io.fabric8.kubernetes.client.http.HttpResponse;
+import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * One cluster's API server. What it sends is kept as it is: the client's own classes would drop fields that they do not
+ * know.
+ */
+final class KubernetesCluster implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Who one is, since Kubernetes 1.28; everybody who is logged in may ask. */
+    private static final String SELF_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+
+    /** All of an object's fields, or only its metadata: a list of pods is ten times as long with the rest. */
+    enum Detail {
+        WHOLE("application/json"),
+        METADATA("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json");
+
+        private final String accept;
+
+        Detail(String accept) {
+            this.accept = accept;
+        }
+    }
+
+    private final String name;
+    private final Kubeconfig.Login login;
+    private final KubernetesClient client;
+    private final HttpClient http;
+    private final Duration timeout;
+    private final int pageSize;
+    private ObjectNode version;
+    private Optional<Set<String>> groups = Optional.empty();
+
+    KubernetesCluster(Kubeconfig.Login login, Duration timeout, int pageSize) {
+        this.name = login.clusterName();
+        this.login = login;
+        this.timeout = timeout;
+        this.pageSize = pageSize;
+        this.client = new KubernetesClientBuilder().withConfig(login.config()).build();
+        this.http = client.getHttpClient();
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Proves that the server can be reached and accepts the credentials, once. */
+    synchronized void prove() throws IOException, InterruptedException {
+        if (version != null) {
+            return;
+        }
+        ObjectNode answer;
+        try {
+            answer = get("/version", "login", Detail.WHOLE);
+        } catch (KubernetesFailure e) {
+            throw e.atLogin();
+        }
+        groups = served();
+        version = answer;
+    }
+
+    synchronized boolean isProven() {
+        return version != null;
+    }
+
+    /** What {@code /version} says, e.g. {@code gitVersion}. */
+    synchronized ObjectNode version() throws IOException, InterruptedException {
+        prove();
+        return version.deepCopy();
+    }
+
+    /** Whether the server has this group in this version, such as {@code apps/v1}; empty where it does not tell. */
+    synchronized Optional<Boolean> serves(String groupVersion) {
+        return groups.map(known -> known.contains(groupVersion));
+    }
+
+    private Optional<Set<String>> served() throws IOException, InterruptedException {
+        ObjectNode answer;
+        try {
+            answer = get("/apis", "discovery", Detail.WHOLE);
+        } catch (KubernetesFailure e) {
+            if (e.status() == 403 || e.status() == 404) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+        Set<String> found = new HashSet<>();
+        answer.path("groups").forEach(group -> group.path("versions")
+                .forEach(each -> found.add(each.path("groupVersion").asText())));
+        return found.isEmpty() ? Optional.empty() : Optional.of(found);
+    }
+
+    /** Who the server takes us for; empty where it does not tell. */
+    Optional<String> username() throws InterruptedException {
+        try {
+            JsonNode review = send(
+                    request(SELF_REVIEW, "identity", Detail.WHOLE)
+                            .post(
+                                    "application/json",
+                                    "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"SelfSubjectReview\"}")
+                            .build(),
+                    "POST " + SELF_REVIEW);
+            return Optional.of(review.at("/status/userInfo/username").asText(""))
+                    .filter(name -> !name.isEmpty());
+        } catch (IOException e) {
+            // Older than 1.28, or forbidden: it is only for the person who tests a connection.
+            return Optional.empty();
+        }
+    }
+
+    /** One page of a list; its objects with the kind and the version that a list leaves out. */
+    Page<ObjectNode> page(String path, String kind, Detail detail, String cursor)
+            throws IOException, InterruptedException {
+        String query = "?limit=" + pageSize
+                + (cursor == null ? "" : "&continue=" + URLEncoder.encode(cursor, StandardCharsets.UTF_8));
+        ObjectNode list = get(path + query, kind, detail);
+        String listKind = list.path("kind").asText("");
+        JsonNode items = list.path("items");
+        // An empty list is null with some servers.
+        if (!listKind.endsWith("List") || !(items.isArray() || items.isNull())) {
+            throw KubernetesFailure.nonsense(
+                    "GET " + path, "a " + (listKind.isEmpty() ? "JSON object" : listKind) + " (expected: a list)");
+        }
+        List<ObjectNode> objects = new ArrayList<>(items.size());
+        for (JsonNode item : items) {
+            if (!(item instanceof ObjectNode object)) {
+                throw KubernetesFailure.nonsense("GET " + path, "an item that is no object");
+            }
+            if (detail == Detail.WHOLE) {
+                if (!object.has("kind")) {
+                    object.put("kind", listKind.substring(0, listKind.length() - "List".length()));
+                }
+                if (!object.has("apiVersion")) {
+                    object.set("apiVersion", list.path("apiVersion"));
+                }
+                Redaction.redact(object);
+            }
+            objects.add(object);
+        }
+        return new Page<>(objects, list.path("metadata").path("continue").asText(null));
+    }
+
+    ObjectNode get(String path, String kind, Detail detail) throws IOException, InterruptedException {
+        int query = path.indexOf('?');
+        return send(request(path, kind, detail).build(), "GET " + (query < 0 ? path : path.substring(0, query)));
+    }
+
+    private HttpRequest.Builder request(String path, String kind, Detail detail) {
+        String server = login.config().getMasterUrl();
+        return http.newHttpRequestBuilder()
+                .uri((server.endsWith("/") ? server.substring(0, server.length() - 1) : server) + path)
+                .setHeader("Accept", detail.accept)
+                // Stands in the cluster's audit log.
+                .setHeader("User-Agent", "elder-worker (" + kind + ")")
+                .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private ObjectNode send(HttpRequest request, String where) throws IOException, InterruptedException {
+        HttpResponse<byte[]> response = await(http.sendAsync(request, byte[].class), where);
+        byte[] body = response.body() == null ? new byte[0] : response.body();
+        JsonNode json = parse(body);
+        if (response.code() / 100 != 2) {
+            throw KubernetesFailure.of(
+                    where,
+                    response.code(),
+                    json,
+                    Optional.ofNullable(response.header("Retry-After")).filter(text -> !text.isBlank()));
+        }
+        if (json instanceof ObjectNode object) {
+            return object;
+        }
+        throw KubernetesFailure.nonsense(where, body.length + " bytes that are no JSON object");
+    }
+
+    private <T> T await(CompletableFuture<T> answer, String where) throws IOException, InterruptedException {
+        try {
+            // The client's own time-out ends with the headers.
+            return answer.get(timeout.toMillis() * 2, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            answer.cancel(true);
+            throw e;
+        } catch (TimeoutException e) {
+            answer.cancel(true);
+            throw new IOException(
+                    where + ": no answer within " + timeout.multipliedBy(2).toSeconds() + " s", e);
+        } catch (ExecutionException e) {
+            switch (e.getCause()) {
+                case IOException cause -> throw cause;
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                default -> throw new IOException(where + ": " + e.getCause(), e.getCause());
+            }
+        }
+    }
+
+    private static JsonNode parse(byte[] body) {
+        try {
+            return JSON.readTree(body);
+        } catch (JsonProcessingException e) {
+            return MissingNode.getInstance();
+        } catch (IOException e) {
+            throw new IllegalStateException("reading from memory failed", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+}
