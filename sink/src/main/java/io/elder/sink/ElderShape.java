@@ -61,6 +61,8 @@ public enum ElderShape {
             entry("entitytype.security", "security_issue"),
             entry("entitytype.identity", "user"),
             entry("entitytype.group", "user"),
+            entry("authprovider.kubernetes", "oauth2"),
+            entry("dependencytype.bound_to", "related_to"),
             entry("dependencytype.member_of", "part_of"),
             entry("dependencytype.contains", "part_of"),
             entry("dependencytype.runs_on", "depends_on"),

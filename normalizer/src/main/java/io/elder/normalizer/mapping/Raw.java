@@ -103,6 +103,57 @@ public final class Raw {
         return texts;
     }
 
+    /** The objects of a list; empty where it is absent. */
+    public List<Raw> each(String field) {
+        JsonNode value = node.path(field);
+        if (value.isMissingNode() || value.isNull()) {
+            return List.of();
+        }
+        if (!value.isArray()) {
+            throw new RejectedRecord(path + field, value, "a list of objects");
+        }
+        List<Raw> all = new ArrayList<>();
+        for (JsonNode one : value) {
+            if (!one.isObject()) {
+                throw new RejectedRecord(path + field, one, "a list of objects");
+            }
+            all.add(new Raw(key, path + field + "[" + all.size() + "].", one));
+        }
+        return all;
+    }
+
+    /** A whole number; empty where it is absent. */
+    public Optional<Long> maybeWhole(String field) {
+        JsonNode value = node.path(field);
+        if (value.isMissingNode() || value.isNull()) {
+            return Optional.empty();
+        }
+        if (!value.isIntegralNumber()) {
+            throw new RejectedRecord(path + field, value, "a whole number");
+        }
+        return Optional.of(value.longValue());
+    }
+
+    public boolean maybeYes(String field) {
+        return node.hasNonNull(field) && yes(field);
+    }
+
+    /** Whatever is there, for an attribute; empty where nothing is. */
+    public Optional<JsonNode> maybe(String field) {
+        JsonNode value = node.path(field);
+        return value.isMissingNode() || value.isNull() || (value.isContainerNode() && value.isEmpty())
+                ? Optional.empty()
+                : Optional.of(value);
+    }
+
+    /** The names of this object's fields, sorted. */
+    public List<String> fields() {
+        List<String> names = new ArrayList<>();
+        node.fieldNames().forEachRemaining(names::add);
+        names.sort(null);
+        return names;
+    }
+
     public Optional<String> firstText(String field) {
         return texts(field).stream().filter(text -> !text.isBlank()).findFirst();
     }

@@ -130,7 +130,7 @@ final class Kubeconfig {
         check(source, context.getUser(), cluster, user);
         if (user.getExec() != null) {
             Config config =
-                    Config.fromKubeconfig(contextName, text, file.orElseThrow().toString());
+                    Config.fromKubeconfig(contextName, file.orElseThrow().toFile());
             return new Login(context.getCluster(), config);
         }
         return new Login(context.getCluster(), config(source, cluster, user, file));
