@@ -77,6 +77,8 @@ final class Kubeconfig {
         Config config = new ConfigBuilder(login.config())
                 // Retries are the runtime's.
                 .withRequestRetryBackoffLimit(0)
+                // Without TLS the upgrade to HTTP/2 only confuses servers.
+                .withHttp2Disable(login.config().getMasterUrl().startsWith("http:"))
                 .withRequestTimeout(Math.toIntExact(timeout.toMillis()))
                 .withConnectionTimeout(Math.toIntExact(Math.min(timeout.toMillis(), 10_000)))
                 .build();

@@ -8,9 +8,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.http.BasicBuilder;
 import io.fabric8.kubernetes.client.http.HttpClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
+import io.fabric8.kubernetes.client.http.Interceptor;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -18,9 +20,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -47,10 +51,19 @@ final class KubernetesCluster implements AutoCloseable {
         }
     }
 
+    /** The client's own name, with what is being read: it stands in the cluster's audit log. */
+    private record UserAgent(String name) implements Interceptor {
+        @Override
+        public void before(BasicBuilder builder, HttpRequest request, RequestTags tags) {
+            builder.setHeader("User-Agent", name);
+        }
+    }
+
     private final String name;
     private final Kubeconfig.Login login;
     private final KubernetesClient client;
     private final HttpClient http;
+    private final Map<String, HttpClient> byKind = new ConcurrentHashMap<>();
     private final Duration timeout;
     private final int pageSize;
     private ObjectNode version;
@@ -119,11 +132,12 @@ final class KubernetesCluster implements AutoCloseable {
     Optional<String> username() throws InterruptedException {
         try {
             JsonNode review = send(
-                    request(SELF_REVIEW, "identity", Detail.WHOLE)
+                    request(SELF_REVIEW, Detail.WHOLE)
                             .post(
                                     "application/json",
                                     "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"SelfSubjectReview\"}")
                             .build(),
+                    "identity",
                     "POST " + SELF_REVIEW);
             return Optional.of(review.at("/status/userInfo/username").asText(""))
                     .filter(name -> !name.isEmpty());
@@ -167,21 +181,19 @@ final class KubernetesCluster implements AutoCloseable {
 
     ObjectNode get(String path, String kind, Detail detail) throws IOException, InterruptedException {
         int query = path.indexOf('?');
-        return send(request(path, kind, detail).build(), "GET " + (query < 0 ? path : path.substring(0, query)));
+        return send(request(path, detail).build(), kind, "GET " + (query < 0 ? path : path.substring(0, query)));
     }
 
-    private HttpRequest.Builder request(String path, String kind, Detail detail) {
+    private HttpRequest.Builder request(String path, Detail detail) {
         String server = login.config().getMasterUrl();
         return http.newHttpRequestBuilder()
                 .uri((server.endsWith("/") ? server.substring(0, server.length() - 1) : server) + path)
                 .setHeader("Accept", detail.accept)
-                // Stands in the cluster's audit log.
-                .setHeader("User-Agent", "elder-worker (" + kind + ")")
                 .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    private ObjectNode send(HttpRequest request, String where) throws IOException, InterruptedException {
-        HttpResponse<byte[]> response = await(http.sendAsync(request, byte[].class), where);
+    private ObjectNode send(HttpRequest request, String kind, String where) throws IOException, InterruptedException {
+        HttpResponse<byte[]> response = await(as(kind).sendAsync(request, byte[].class), where);
         byte[] body = response.body() == null ? new byte[0] : response.body();
         JsonNode json = parse(body);
         if (response.code() / 100 != 2) {
@@ -195,6 +207,12 @@ final class KubernetesCluster implements AutoCloseable {
             return object;
         }
         throw KubernetesFailure.nonsense(where, body.length + " bytes that are no JSON object");
+    }
+
+    private HttpClient as(String kind) {
+        return byKind.computeIfAbsent(kind, unused -> http.newBuilder()
+                .addOrReplaceInterceptor("user-agent", new UserAgent("elder-worker (" + kind + ")"))
+                .build());
     }
 
     private <T> T await(CompletableFuture<T> answer, String where) throws IOException, InterruptedException {

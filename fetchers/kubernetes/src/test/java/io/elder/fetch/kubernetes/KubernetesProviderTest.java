@@ -37,8 +37,7 @@ class KubernetesProviderTest extends HttpProviderContract<KubernetesClusters> {
                 contexts: [{name: main, context: {cluster: prod, user: reader}}]
                 clusters: [{name: prod, cluster: {server: "%s"}}]
                 users: [{name: reader, user: {token: %s}}]
-                """
-                .formatted(url, token);
+                """.formatted(url, token);
     }
 
     /** The token, and what stands in every secret, annotation, variable and argument of the fixtures. */
@@ -53,7 +52,9 @@ class KubernetesProviderTest extends HttpProviderContract<KubernetesClusters> {
         vendor.on("GET /apis", "apis.json");
         vendor.on(
                 "POST /apis/authentication.k8s.io/v1/selfsubjectreviews",
-                Answer.of(201, "{\"kind\": \"SelfSubjectReview\", \"status\": {\"userInfo\": {\"username\": \"reader\"}}}")
+                Answer.of(
+                                201,
+                                "{\"kind\": \"SelfSubjectReview\", \"status\": {\"userInfo\": {\"username\": \"reader\"}}}")
                         .header("Content-Type", "application/json"));
         vendor.page("k8s_cluster", each -> isBy(each, "k8s_cluster"), "version.json");
         list(vendor, "k8s_namespace", "/api/v1/namespaces", "namespaces");
@@ -148,9 +149,7 @@ class KubernetesProviderTest extends HttpProviderContract<KubernetesClusters> {
     @Override
     protected Optional<Answer> expired() {
         return Optional.of(status(
-                410,
-                "Expired",
-                "The provided continue parameter is too old to display a consistent list result."));
+                410, "Expired", "The provided continue parameter is too old to display a consistent list result."));
     }
 
     @Override
@@ -182,8 +181,9 @@ class KubernetesProviderTest extends HttpProviderContract<KubernetesClusters> {
     }
 
     private static Predicate<Asked> at(String kind, String path, boolean isFirst) {
-        return each ->
-                isBy(each, kind) && each.path().equals(path) && each.parameters().containsKey("continue") != isFirst;
+        return each -> isBy(each, kind)
+                && each.path().equals(path)
+                && each.parameters().containsKey("continue") != isFirst;
     }
 
     private static void list(ScriptedServer vendor, String kind, String path, String fixture) {
