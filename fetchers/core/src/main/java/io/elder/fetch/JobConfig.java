@@ -3,6 +3,7 @@ package io.elder.fetch;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.elder.runtime.Health;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.Task;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -52,10 +54,14 @@ final class JobConfig implements Jobs {
             "CA_CERT",
             "CA_FILE");
 
+    /** Waiting tasks ask at least once a minute: who has not asked for longer waits no more. */
+    private static final Duration FORGOTTEN = Duration.ofMinutes(2);
+
     private final Settings environment;
     private final Optional<DataSource> database;
     private final Path secrets;
     private final List<String> allowedEndpoints;
+    private volatile Trouble trouble;
 
     /**
      * @param database empty where there are only connectors
@@ -69,8 +75,33 @@ final class JobConfig implements Jobs {
         this.allowedEndpoints = allowedEndpoints;
     }
 
+    /** Not well while tasks wait for a database that does not say how their jobs are configured. */
+    Health health() {
+        Trouble now = trouble;
+        return now == null || System.nanoTime() - now.sinceNanos() > FORGOTTEN.toNanos()
+                ? Health.OK
+                : Health.notReady("database: how jobs are configured can't be read: " + now.message());
+    }
+
+    private record Trouble(String message, long sinceNanos) {}
+
     @Override
     public Configured configuration(Task task) throws SQLException {
+        try {
+            Configured configured = read(task);
+            if (task.getJobId() != null) {
+                trouble = null;
+            }
+            return configured;
+        } catch (SQLException e) {
+            trouble = new Trouble(
+                    Redactor.ofSettings(environment.values()).redact(String.valueOf(e.getMessage())),
+                    System.nanoTime());
+            throw e;
+        }
+    }
+
+    private Configured read(Task task) throws SQLException {
         String prefix = prefix(task.getProvider());
         Map<String, String> values = new LinkedHashMap<>(environment.values());
         Set<String> known = new LinkedHashSet<>();

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.postgresql.ds.PGSimpleDataSource;
 
 class JobConfigTest {
     private static EmbeddedPostgres server;
@@ -171,14 +172,37 @@ class JobConfigTest {
     }
 
     @Test
+    void aDatabaseThatIsAwayIsSaidSoUntilItIsBack() throws SQLException {
+        job("{}");
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setServerNames(new String[] {"127.0.0.1"});
+        source.setPortNumbers(new int[] {1});
+        JobConfig jobs =
+                new JobConfig(Settings.of(environment), Optional.of(source), secrets, List.of("allowed.example"));
+        assertThat(jobs.health().ok()).isTrue();
+        assertThatThrownBy(() -> jobs.configuration(task())).isInstanceOf(SQLException.class);
+        assertThat(jobs.health().reasons())
+                .singleElement()
+                .asString()
+                .startsWith("database: how jobs are configured can't be read: Connection to 127.0.0.1:1 refused");
+        source.setPortNumbers(new int[] {server.getPort()});
+        source.setUser("postgres");
+        jobs.configuration(task());
+        assertThat(jobs.health().ok()).isTrue();
+    }
+
+    @Test
     void aJobThatIsGoneIsSaidSo() {
         assertThatThrownBy(this::configured).hasMessage("job 1: no such row in discovery_jobs");
     }
 
     private Jobs.Configured configured() throws SQLException {
-        Instant now = Instant.EPOCH;
         return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
-                .configuration(new Task("1.x", 1, "ldap", now, now, new PlanTask()));
+                .configuration(task());
+    }
+
+    private static Task task() {
+        return new Task("1.x", 1, "ldap", Instant.EPOCH, Instant.EPOCH, new PlanTask());
     }
 
     private static void job(String config) throws SQLException {

@@ -25,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -125,6 +126,35 @@ class SchedulerTopologyTest {
         tell(run, new RunPlanned(0, false, List.of(planned(SCOPE_A))));
         sealed(run, SCOPE_A, 1);
         assertThat(finishedRun().getStatus()).isEqualTo("completed");
+    }
+
+    @Test
+    void aCronScheduleRunsAtItsTimes() {
+        open();
+        // Shape C keeps the schedule as text.
+        job(42, "'schedule': '30 */6 * * 1-5', 'is_active': true");
+        complete(startedRun());
+        Instant next = finishedRun().getNextRunAt();
+        assertThat(next).isAfter(START).isBeforeOrEqualTo(START.plus(Duration.ofDays(3)));
+        assertThat(next.atZone(ZoneOffset.UTC).getMinute()).isEqualTo(30);
+        assertThat(next.atZone(ZoneOffset.UTC).getHour() % 6).isZero();
+        advance(Duration.between(now, next).minusSeconds(2));
+        assertThat(events.isEmpty()).isTrue();
+        advance(Duration.ofSeconds(3));
+        complete(startedRun());
+        assertThat(finishedRun().getNextRunAt()).isAfter(next);
+    }
+
+    @Test
+    void aCronScheduleThatNeverComesOrIsNoneIsADeadLetter() {
+        open();
+        for (String schedule : List.of("0 0 31 2 *", "61 * * * *", "0 2 * *", "* * * * * *", "every now and then")) {
+            job(42, "'schedule': '" + schedule + "', 'is_active': true");
+            assertThat(DeadLetter.text(deadletters.readRecord().headers(), DeadLetter.ERROR_MESSAGE))
+                    .as(schedule)
+                    .startsWith("schedule: " + schedule + " (expected: ");
+        }
+        assertThat(events.isEmpty()).isTrue();
     }
 
     @Test
@@ -433,7 +463,7 @@ class SchedulerTopologyTest {
     @Test
     void theStateSurvivesARoundTrip() {
         JobState state = new JobState();
-        state.row = new JobRow("ldap", 60, true, "pending", START, START.plusNanos(123_456_000));
+        state.row = new JobRow("ldap", 60, null, true, "pending", START, START.plusNanos(123_456_000));
         state.ownNextRunAt.add(START);
         state.active = new JobState.ActiveRun();
         state.active.runId = "42.x";
