@@ -13,6 +13,10 @@ import com.unboundid.ldap.sdk.Modification;
 import com.unboundid.ldap.sdk.ModificationType;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.RawRecord;
+import io.elder.schemas.avro.RunEvent;
+import io.elder.schemas.avro.Task;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -82,7 +86,17 @@ class PipelineEndToEndTest {
 
         metrics = new Metrics();
         pipeline = new Pipeline(
-                folder, Settings.of(Map.of("CONSOLE_PORT", "0", "DISCOVERY_MAX_CONCURRENT", "4")), metrics);
+                folder,
+                Settings.of(Map.of(
+                        "CONSOLE_PORT",
+                        "0",
+                        "DISCOVERY_MAX_CONCURRENT",
+                        "4",
+                        "KAFKA_VALUE_SERIALIZER",
+                        SitesSerdes.Writer.class.getName(),
+                        "KAFKA_VALUE_DESERIALIZER",
+                        SitesSerdes.Reader.class.getName())),
+                metrics);
         pipeline.start();
         await().atMost(Duration.ofSeconds(90)).until(() -> pipeline.health().ok());
     }
@@ -229,6 +243,13 @@ class PipelineEndToEndTest {
         }
         assertThat(pipeline.status().toString()).doesNotContain(PASSWORD);
         assertThat(metrics.scrape()).doesNotContain(PASSWORD);
+    }
+
+    @Test
+    @Order(100)
+    void everyRecordOfTheseRunsWentThroughTheSitesOwnSerializers() {
+        assertThat(SitesSerdes.WRITTEN).contains(Task.class, RawRecord.class, RunEvent.class, InventoryRecord.class);
+        assertThat(SitesSerdes.READ).contains(Task.class, RawRecord.class, RunEvent.class, InventoryRecord.class);
     }
 
     private static String person(String uid) throws LDAPException {

@@ -65,7 +65,7 @@ public final class Launcher {
      * Runs until the process is told to stop.
      *
      * @param args {@code NAME=value} overrides of settings
-     * @return the exit code: 0 after a clean stop, 2 for wrong settings
+     * @return the exit code: 0 after a clean stop, 1 if it could not start, 2 for wrong settings
      */
     public static int run(String role, String[] args, Factory factory) {
         Settings settings = environment().with(overrides(args));
@@ -75,6 +75,7 @@ public final class Launcher {
         String host = settings.text("HEALTH_CHECK_HOST", "0.0.0.0");
         int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
         try {
+            DeclaredSettings.onClassPath().noteUnknown(settings);
             component = factory.create(settings, metrics);
             settings.check();
         } catch (SettingsException e) {
@@ -99,6 +100,10 @@ public final class Launcher {
             log.info("{} stopping", role);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            System.err.println(role + ": could not start: " + e.getMessage());
+            log.debug("could not start", e);
+            return 1;
         } finally {
             component.close();
             metrics.close();
@@ -144,7 +149,7 @@ public final class Launcher {
         // A step quieter than we are: their INFO is a page of configuration per client, and much of what they warn of
         // passes by itself.
         if (!root.isDebugEnabled()) {
-            Level libraries = root.isInfoEnabled() ? Level.WARN : Level.ERROR;
+            Level libraries = root.isInfoEnabled() ? Level.WARN : root.isErrorEnabled() ? Level.ERROR : Level.OFF;
             LIBRARIES.forEach(library -> context.getLogger(library).setLevel(libraries));
         }
         // Warns of every setting that is not its own; ours are shared by all clients.

@@ -232,8 +232,9 @@ final class RunLedger {
                 }
                 String status = row.getString(3);
                 String problem = row.getString(12);
-                if (problem != null) {
-                    notes.addFirst(problem);
+                String blocked = blocked(connection, run);
+                if (problem != null || blocked != null) {
+                    notes.addFirst(problem == null ? blocked : problem);
                     status = "failed";
                 } else if (!notes.isEmpty() && "completed".equals(status)) {
                     status = failedSeals == seals ? "failed" : "partial";
@@ -258,6 +259,23 @@ final class RunLedger {
                         held,
                         row.getObject(13, OffsetDateTime.class));
                 write(connection, closing);
+            }
+        }
+    }
+
+    /** Why rows of the run's scopes can't be written until somebody does something about it; null if all are. */
+    private static String blocked(Connection connection, String run) throws SQLException {
+        String sql = "SELECT p.reason, count(*) OVER () FROM pipeline.pending_rows p JOIN pipeline.runs r"
+                + " ON p.scope = ANY (r.sealed) WHERE r.run_id = ? AND p.reason IS NOT NULL"
+                // The organisation itself, by its name, before what waits for it.
+                + " ORDER BY p.table_name <> 'organizations', p.source_key LIMIT 1";
+        try (PreparedStatement query = connection.prepareStatement(sql)) {
+            query.setString(1, run);
+            try (ResultSet row = query.executeQuery()) {
+                if (!row.next()) {
+                    return null;
+                }
+                return row.getString(1) + "; rows that wait for such: " + row.getLong(2);
             }
         }
     }

@@ -84,6 +84,17 @@ public final class Raw {
         return value.booleanValue();
     }
 
+    public Optional<Long> maybeWhole(String field) {
+        JsonNode value = node.path(field);
+        if (value.isMissingNode() || value.isNull()) {
+            return Optional.empty();
+        }
+        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+            throw new RejectedRecord(path + field, value, "a whole number");
+        }
+        return Optional.of(value.longValue());
+    }
+
     /** The texts of a list; empty where it is absent. */
     public List<String> texts(String field) {
         JsonNode value = node.path(field);

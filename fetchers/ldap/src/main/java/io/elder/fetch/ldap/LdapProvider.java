@@ -81,6 +81,11 @@ public final class LdapProvider implements Provider<LdapClient> {
     }
 
     @Override
+    public void readSettings(Settings settings) {
+        LdapSettings.from(settings);
+    }
+
+    @Override
     public LdapClient connect(Settings settings) throws Exception {
         LdapSettings ldap = LdapSettings.from(settings);
         settings.check();
