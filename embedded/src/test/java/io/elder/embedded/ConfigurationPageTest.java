@@ -3,11 +3,13 @@ package io.elder.embedded;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.elder.runtime.DeclaredSettings;
+import io.elder.schemas.Topics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -41,6 +43,10 @@ class ConfigurationPageTest {
         Pattern literal = Pattern.compile("\"((?:" + words + ")_[A-Z0-9_]*[A-Z0-9])\"");
         for (Path source : sources()) {
             read.addAll(names(literal, source));
+        }
+        for (String provider : Topics.PROVIDERS) {
+            String prefix = provider.toUpperCase(Locale.ROOT);
+            read.addAll(List.of(prefix + "_ENABLED", prefix + "_SYNC_INTERVAL"));
         }
         read.removeAll(NOT_OURS);
         assertThat(declared.namesRead()).containsExactlyInAnyOrderElementsOf(read);

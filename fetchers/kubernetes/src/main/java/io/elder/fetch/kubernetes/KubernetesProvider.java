@@ -61,6 +61,11 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
     }
 
     @Override
+    public void readSettings(Settings settings) {
+        KubernetesSettings.from(settings);
+    }
+
+    @Override
     public KubernetesClusters connect(Settings settings) throws Exception {
         KubernetesSettings kubernetes = KubernetesSettings.from(settings);
         String host = settings.text("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc");
