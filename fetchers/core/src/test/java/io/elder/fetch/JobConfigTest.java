@@ -3,11 +3,16 @@ package io.elder.fetch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.net.httpserver.HttpServer;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlanTask;
 import io.elder.schemas.avro.Task;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -192,6 +197,77 @@ class JobConfigTest {
     }
 
     @Test
+    void aSecretThatIsNotMountedIsAskedOfTheCluster() throws SQLException, IOException {
+        HttpServer api = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        api.createContext("/api/v1/namespaces/elder/secrets/bind", exchange -> {
+            byte[] body =
+                    "{\"data\": {\"bind_dn\": \"Y249Y2x1c3Rlcg==\", \"bind_password\": \"ZnJvbS10aGUtY2x1c3Rlcg==\"}}"
+                            .getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, body.length);
+            exchange.getResponseBody().write(body);
+            exchange.close();
+        });
+        api.start();
+        try {
+            Path account = Files.createDirectory(secrets.resolve("account"));
+            Files.writeString(account.resolve("token"), "t");
+            Files.writeString(account.resolve("namespace"), "elder");
+            KubernetesSecrets cluster = new KubernetesSecrets(
+                    URI.create("http://127.0.0.1:" + api.getAddress().getPort()), account);
+            JobConfig jobs = new JobConfig(
+                    Settings.of(environment), Optional.of(database), secrets, List.of(), Optional.of(cluster));
+            job("{\"credentials\": \"secret://bind\"}");
+            Jobs.Configured whole = jobs.configuration(task());
+            assertThat(whole.settings().text("LDAP_BIND_DN")).isEqualTo("cn=cluster");
+            assertThat(whole.redactor().redact("no from-the-cluster")).isEqualTo("no ***");
+            job("{\"bind_password\": \"secret://bind/bind_password\"}");
+            assertThat(jobs.configuration(task()).settings().text("LDAP_BIND_PASSWORD"))
+                    .isEqualTo("from-the-cluster");
+        } finally {
+            api.stop(0);
+        }
+    }
+
+    @Test
+    void aJobWithItsOwnKubeconfigGetsNothingOfTheSites() throws SQLException {
+        environment.putAll(Map.of("KUBERNETES_KUBECONFIG", "the site's", "KUBERNETES_CONTEXT", "main"));
+        job("{\"in_cluster\": true, \"page_size\": 7}");
+        Settings settings = configured("kubernetes").settings();
+        assertThat(settings.find("KUBERNETES_KUBECONFIG")).isEmpty();
+        assertThat(settings.find("KUBERNETES_CONTEXT")).isEmpty();
+        assertThat(settings.text("KUBERNETES_IN_CLUSTER")).isEqualTo("true");
+        job("{\"context\": \"other\"}");
+        assertThat(configured("kubernetes").settings().text("KUBERNETES_KUBECONFIG"))
+                .isEqualTo("the site's");
+    }
+
+    @Test
+    void whatTheClustersOfAJobReferToIsPutInItsPlaceAndRedacted() throws SQLException, IOException {
+        Files.writeString(secrets.resolve("east"), "kubeconfig-of-the-east\n");
+        job("{\"clusters\": [{\"name\": \"east\", \"kubeconfig\": \"secret://east\"},"
+                + " {\"name\": \"west\", \"kubeconfig_path\": \"west.yaml\"},"
+                + " {\"name\": \"south\", \"kubeconfig\": \"inline-of-the-south\"}]}");
+        Jobs.Configured configured = configured("kubernetes");
+        assertThat(configured.settings().text("KUBERNETES_CLUSTERS"))
+                .contains("kubeconfig-of-the-east", secrets.resolve("west.yaml").toString());
+        assertThat(configured.redactor().redact("kubeconfig-of-the-east inline-of-the-south"))
+                .isEqualTo("*** ***");
+        job("{\"clusters\": [{\"name\": \"x\", \"kubeconfig_path\": \"/root/.kube/config\"}]}");
+        assertThatThrownBy(() -> configured("kubernetes"))
+                .hasMessageContaining("kubeconfig_path /root/.kube/config (expected: a file below " + secrets);
+    }
+
+    @Test
+    void aJobMayUseThePodsServiceAccountButNotSayWhereItsTokenGoes() throws SQLException {
+        job("{\"kubeconfig_path\": \"/var/run/secrets/kubernetes.io/serviceaccount\"}");
+        assertThat(configured("kubernetes").settings().text("KUBERNETES_KUBECONFIG_PATH"))
+                .isEqualTo("/var/run/secrets/kubernetes.io/serviceaccount");
+        job("{\"in_cluster\": true, \"service_host\": \"evil.example\"}");
+        assertThatThrownBy(() -> configured("kubernetes"))
+                .hasMessage("job 1: service_host (expected: a kubeconfig that names the server)");
+    }
+
+    @Test
     void aJobThatIsGoneIsSaidSo() {
         assertThatThrownBy(this::configured).hasMessage("job 1: no such row in discovery_jobs");
     }
@@ -199,6 +275,11 @@ class JobConfigTest {
     private Jobs.Configured configured() throws SQLException {
         return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
                 .configuration(task());
+    }
+
+    private Jobs.Configured configured(String provider) throws SQLException {
+        return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of())
+                .configuration(new Task("1.x", 1, provider, Instant.EPOCH, Instant.EPOCH, new PlanTask()));
     }
 
     private static Task task() {

@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.client.http.HttpClient;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.HttpResponse;
 import io.fabric8.kubernetes.client.http.Interceptor;
+import io.fabric8.kubernetes.client.jdkhttp.JdkHttpClientFactory;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -35,6 +36,8 @@ import java.util.concurrent.TimeoutException;
  */
 final class KubernetesCluster implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    static final String CERT_MANAGER = "cert-manager.io/v1";
 
     /** Who one is, since Kubernetes 1.28; everybody who is logged in may ask. */
     private static final String SELF_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
@@ -59,6 +62,14 @@ final class KubernetesCluster implements AutoCloseable {
         }
     }
 
+    /** The token is for this server alone, and a server that a job names must not have others asked. */
+    private static final class WithoutRedirects extends JdkHttpClientFactory {
+        @Override
+        protected void additionalConfig(java.net.http.HttpClient.Builder builder) {
+            builder.followRedirects(java.net.http.HttpClient.Redirect.NEVER);
+        }
+    }
+
     private final String name;
     private final Kubeconfig.Login login;
     private final KubernetesClient client;
@@ -68,13 +79,17 @@ final class KubernetesCluster implements AutoCloseable {
     private final int pageSize;
     private ObjectNode version;
     private Optional<Set<String>> groups = Optional.empty();
+    private boolean hasCertManager;
 
     KubernetesCluster(Kubeconfig.Login login, Duration timeout, int pageSize) {
         this.name = login.clusterName();
         this.login = login;
         this.timeout = timeout;
         this.pageSize = pageSize;
-        this.client = new KubernetesClientBuilder().withConfig(login.config()).build();
+        this.client = new KubernetesClientBuilder()
+                .withConfig(login.config())
+                .withHttpClientFactory(new WithoutRedirects())
+                .build();
         this.http = client.getHttpClient();
     }
 
@@ -94,6 +109,7 @@ final class KubernetesCluster implements AutoCloseable {
             throw e.atLogin();
         }
         groups = served();
+        hasCertManager = groups.isPresent() ? groups.get().contains(CERT_MANAGER) : answersFor(CERT_MANAGER);
         version = answer;
     }
 
@@ -107,9 +123,26 @@ final class KubernetesCluster implements AutoCloseable {
         return version.deepCopy();
     }
 
-    /** Whether the server has this group in this version, such as {@code apps/v1}; empty where it does not tell. */
-    synchronized Optional<Boolean> serves(String groupVersion) {
-        return groups.map(known -> known.contains(groupVersion));
+    /**
+     * Whether the server has this group in this version, such as {@code apps/v1}. One that does not tell has all that is
+     * Kubernetes' own; an add-on is asked for. One that was not reached yet has no add-on.
+     */
+    synchronized boolean serves(String groupVersion) {
+        return groupVersion.equals(CERT_MANAGER)
+                ? hasCertManager
+                : groups.map(known -> known.contains(groupVersion)).orElse(true);
+    }
+
+    private boolean answersFor(String groupVersion) throws IOException, InterruptedException {
+        try {
+            get("/apis/" + groupVersion, "discovery", Detail.WHOLE);
+            return true;
+        } catch (KubernetesFailure e) {
+            if (e.status() == 403 || e.status() == 404) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private Optional<Set<String>> served() throws IOException, InterruptedException {

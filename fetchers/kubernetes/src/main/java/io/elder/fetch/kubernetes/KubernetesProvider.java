@@ -36,7 +36,6 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
     private static final String NETWORKING = "networking.k8s.io/v1";
     private static final String RBAC = "rbac.authorization.k8s.io/v1";
     private static final String STORAGE = "storage.k8s.io/v1";
-    private static final String CERT_MANAGER = "cert-manager.io/v1";
 
     /** What the pods and daemon sets of network plug-ins have in their names or images, the most special first. */
     private static final Map<String, String> NETWORK_PLUGINS = new LinkedHashMap<>();
@@ -123,7 +122,7 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
                 ofCluster("k8s_cluster_role_binding", RBAC, "clusterrolebindings"),
                 ofNamespace("k8s_secret", CORE, "secrets"),
                 ofNamespace("k8s_config_map", CORE, "configmaps"),
-                ofNamespace("cert_manager_certificate", CERT_MANAGER, "certificates"),
+                ofNamespace("cert_manager_certificate", KubernetesCluster.CERT_MANAGER, "certificates"),
                 // What the lists above say only together.
                 derived("k8s_deployment_pod", APPS, KubernetesProvider::fetchPodsOfDeployments),
                 derived("k8s_service_pod", CORE, KubernetesProvider::fetchPodsOfServices),
@@ -218,11 +217,8 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
      * operator that is being reinstalled must not look like "everything was deleted".
      */
     private static Resource.Applies<KubernetesClusters> served(String groupVersion) {
-        return (clusters, where) -> {
-            KubernetesCluster cluster = clusters.cluster(where.account());
-            return groupVersion.equals(CORE)
-                    || cluster.serves(groupVersion).orElseGet(() -> !groupVersion.equals(CERT_MANAGER));
-        };
+        return (clusters, where) ->
+                groupVersion.equals(CORE) || clusters.cluster(where.account()).serves(groupVersion);
     }
 
     /** In Kubernetes the name is the identity: all references between objects are by name, and a name is free once. */
@@ -262,7 +258,15 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
         KubernetesCluster cluster = proven(clusters, where);
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("name", cluster.name());
-        json.set("version", out.request(() -> cluster.get("/version", "k8s_cluster", Detail.WHOLE)));
+        ObjectNode version = json.putObject("version");
+        out.request(() -> cluster.get("/version", "k8s_cluster", Detail.WHOLE))
+                .properties()
+                .forEach(entry -> {
+                    // Texts all; something else in its place might be anything.
+                    if (entry.getValue().isTextual()) {
+                        version.set(entry.getKey(), entry.getValue());
+                    }
+                });
         out.accept(json);
     }
 

@@ -60,8 +60,7 @@ record KubernetesSettings(List<Access> clusters, List<String> namespaces, int pa
     private static Kubeconfig.Source source(Settings settings) {
         boolean mayRun = settings.yes("KUBECONFIG_ALLOW_EXEC", false);
         // A mounted secret may have the kubeconfig in a field of this name, or be it.
-        Optional<String> inline =
-                settings.findAny("KUBERNETES_KUBECONFIG", "KUBERNETES_KUBECONFIG_YAML");
+        Optional<String> inline = settings.findAny("KUBERNETES_KUBECONFIG", "KUBERNETES_KUBECONFIG_YAML");
         if (inline.isPresent()) {
             return new Kubeconfig.Inline(inline.get());
         }
