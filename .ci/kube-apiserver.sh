@@ -86,6 +86,7 @@ start() {
 admin-token-of-the-tests,admin,admin,"system:masters"
 reader-token-of-the-tests,reader,reader
 limited-token-of-the-tests,limited,limited
+stranger-token-of-the-tests,stranger,stranger
 TOKENS
   # Nothing here has to survive a power cut.
   setsid /usr/bin/etcd --name tests --data-dir "$dir/etcd" --unsafe-no-fsync \
