@@ -24,6 +24,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
@@ -64,6 +65,10 @@ final class JobConfig implements Jobs {
             "VERIFY_CERT",
             "CA_CERT",
             "CA_FILE");
+
+    /** Secrets in a kubeconfig, be it YAML or JSON. */
+    private static final Pattern WITHIN =
+            Pattern.compile("\\b(?:token|password|client-key-data)[\"']?\\s*:\\s*[\"']?([^\"'\\s,}]{3,})");
 
     /** Waiting tasks ask at least once a minute: who has not asked for longer waits no more. */
     private static final Duration FORGOTTEN = Duration.ofMinutes(2);
@@ -149,7 +154,8 @@ final class JobConfig implements Jobs {
             values.putAll(job);
         }
         values.forEach((name, value) -> {
-            if (Redactor.isSecret(name)) {
+            // KUBECONFIG alone is where the site's own kubeconfig is.
+            if (Redactor.isSecret(name) && !name.equals("KUBECONFIG")) {
                 addInner(value, known);
             }
         });
@@ -168,6 +174,7 @@ final class JobConfig implements Jobs {
     /** Values within a secret that is JSON, such as the private key of a service account, are secrets of their own. */
     private static void addInner(String secret, Set<String> known) {
         known.add(secret);
+        addWithin(secret, known);
         if (secret.stripLeading().startsWith("{")) {
             try {
                 Map<String, String> inner = new LinkedHashMap<>();
@@ -180,6 +187,13 @@ final class JobConfig implements Jobs {
             } catch (JsonProcessingException unused) {
                 // Then it is no JSON, only begins like it.
             }
+        }
+    }
+
+    private static void addWithin(String text, Set<String> known) {
+        Matcher inner = WITHIN.matcher(text);
+        while (inner.find()) {
+            known.add(inner.group(1));
         }
     }
 
@@ -300,6 +314,7 @@ final class JobConfig implements Jobs {
             if (!value.isArray()) {
                 continue;
             }
+            addWithin(value.toString(), known);
             for (JsonNode item : value) {
                 item.properties().forEach(entry -> {
                     String text = entry.getValue().asText();

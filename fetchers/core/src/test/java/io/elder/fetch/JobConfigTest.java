@@ -258,6 +258,16 @@ class JobConfigTest {
     }
 
     @Test
+    void theTokensInAKubeconfigAreRedactedAndThePathToOneIsNot() throws SQLException {
+        environment.putAll(Map.of("KUBECONFIG_ALLOW_EXEC", "true", "KUBECONFIG", "/etc/kube/config"));
+        job("{\"kubeconfig\": \"users:\\n- name: a\\n  user:\\n    token: token-in-yaml\\n\"}");
+        assertThat(configured("kubernetes").redactor().redact("true /etc/kube/config token-in-yaml"))
+                .isEqualTo("true /etc/kube/config ***");
+        job("{\"clusters\": [{\"name\": \"a\", \"kubeconfig\": {\"users\": [{\"user\": {\"token\": \"token-in-json\"}}]}}]}");
+        assertThat(configured("kubernetes").redactor().redact("token-in-json")).isEqualTo("***");
+    }
+
+    @Test
     void aJobMayUseThePodsServiceAccountButNotSayWhereItsTokenGoes() throws SQLException {
         job("{\"kubeconfig_path\": \"/var/run/secrets/kubernetes.io/serviceaccount\"}");
         assertThat(configured("kubernetes").settings().text("KUBERNETES_KUBECONFIG_PATH"))

@@ -37,6 +37,8 @@ import java.util.concurrent.TimeoutException;
 final class KubernetesCluster implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    private static final Duration LEFT_ALONE = Duration.ofSeconds(10);
+
     static final String CERT_MANAGER = "cert-manager.io/v1";
 
     /** Who one is, since Kubernetes 1.28; everybody who is logged in may ask. */
@@ -80,6 +82,8 @@ final class KubernetesCluster implements AutoCloseable {
     private ObjectNode version;
     private Optional<Set<String>> groups = Optional.empty();
     private boolean hasCertManager;
+    private IOException failure;
+    private long failedAt;
 
     KubernetesCluster(Kubeconfig.Login login, Duration timeout, int pageSize) {
         this.name = login.clusterName();
@@ -97,24 +101,35 @@ final class KubernetesCluster implements AutoCloseable {
         return name;
     }
 
-    /** Proves that the server can be reached and accepts the credentials, once. */
+    /**
+     * Proves that the server can be reached and accepts the credentials, once. A server that did not answer is left alone
+     * for a moment: else each of thirty kinds would wait for it as long as the first did.
+     */
     synchronized void prove() throws IOException, InterruptedException {
         if (version != null) {
             return;
         }
-        ObjectNode answer;
+        if (failure != null && System.nanoTime() - failedAt < LEFT_ALONE.toNanos()) {
+            throw failure;
+        }
         try {
-            answer = get("/version", "login", Detail.WHOLE);
+            ObjectNode answer = login();
+            groups = served();
+            hasCertManager = groups.isPresent() ? groups.get().contains(CERT_MANAGER) : answersFor(CERT_MANAGER);
+            version = answer;
+        } catch (IOException e) {
+            failure = e;
+            failedAt = System.nanoTime();
+            throw e;
+        }
+    }
+
+    private ObjectNode login() throws IOException, InterruptedException {
+        try {
+            return get("/version", "login", Detail.WHOLE);
         } catch (KubernetesFailure e) {
             throw e.atLogin();
         }
-        groups = served();
-        hasCertManager = groups.isPresent() ? groups.get().contains(CERT_MANAGER) : answersFor(CERT_MANAGER);
-        version = answer;
-    }
-
-    synchronized boolean isProven() {
-        return version != null;
     }
 
     /** What {@code /version} says, e.g. {@code gitVersion}. */
