@@ -263,7 +263,8 @@ class JobConfigTest {
         job("{\"kubeconfig\": \"users:\\n- name: a\\n  user:\\n    token: token-in-yaml\\n\"}");
         assertThat(configured("kubernetes").redactor().redact("true /etc/kube/config token-in-yaml"))
                 .isEqualTo("true /etc/kube/config ***");
-        job("{\"clusters\": [{\"name\": \"a\", \"kubeconfig\": {\"users\": [{\"user\": {\"token\": \"token-in-json\"}}]}}]}");
+        job(
+                "{\"clusters\": [{\"name\": \"a\", \"kubeconfig\": {\"users\": [{\"user\": {\"token\": \"token-in-json\"}}]}}]}");
         assertThat(configured("kubernetes").redactor().redact("token-in-json")).isEqualTo("***");
     }
 

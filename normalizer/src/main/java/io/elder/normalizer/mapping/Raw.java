@@ -133,18 +133,6 @@ public final class Raw {
         return all;
     }
 
-    /** A whole number; empty where it is absent. */
-    public Optional<Long> maybeWhole(String field) {
-        JsonNode value = node.path(field);
-        if (value.isMissingNode() || value.isNull()) {
-            return Optional.empty();
-        }
-        if (!value.isIntegralNumber()) {
-            throw new RejectedRecord(path + field, value, "a whole number");
-        }
-        return Optional.of(value.longValue());
-    }
-
     public boolean maybeYes(String field) {
         return node.hasNonNull(field) && yes(field);
     }
