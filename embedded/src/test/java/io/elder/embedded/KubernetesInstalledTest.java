@@ -52,8 +52,7 @@ class KubernetesInstalledTest {
     private static final int NAMESPACES = 50;
     private static final int PODS = 100;
     private static final String CANARY = "canary-of-the-estate";
-    private static final String ENCODED =
-            Base64.getEncoder().encodeToString(CANARY.getBytes(StandardCharsets.UTF_8));
+    private static final String ENCODED = Base64.getEncoder().encodeToString(CANARY.getBytes(StandardCharsets.UTF_8));
     private static final String OURS = " source_key like 'kubernetes/%' and deleted_at is null and ";
 
     @TempDir
@@ -99,11 +98,15 @@ class KubernetesInstalledTest {
         assertThat(job.number("select count(*) from entities where" + OURS
                         + "sub_type = 'kubernetes_pod' and metadata->>'namespace' like 'team-%'"))
                 .isEqualTo(2L * NAMESPACES * PODS);
-        assertThat(job.number("select count(*) from (select organization_id, metadata->>'namespace', count(*) from entities"
-                        + " where" + OURS + "sub_type = 'kubernetes_pod' and metadata->>'namespace' like 'team-%'"
-                        + " group by 1, 2 having count(*) = " + PODS + ") each_namespace"))
+        assertThat(job.number(
+                        "select count(*) from (select organization_id, metadata->>'namespace', count(*) from entities"
+                                + " where" + OURS
+                                + "sub_type = 'kubernetes_pod' and metadata->>'namespace' like 'team-%'"
+                                + " group by 1, 2 having count(*) = " + PODS + ") each_namespace"))
                 .isEqualTo(2L * NAMESPACES);
-        assertThat(job.text("select string_agg(name, ',' order by name) from organizations where source_key like 'kubernetes/%'"))
+        assertThat(
+                        job.text(
+                                "select string_agg(name, ',' order by name) from organizations where source_key like 'kubernetes/%'"))
                 .isEqualTo("Kubernetes,Kubernetes: first,Kubernetes: second");
         assertThat(job.number("select count(*) from services where" + OURS + "name = 'web'"))
                 .isGreaterThanOrEqualTo(2L * NAMESPACES);
@@ -144,7 +147,11 @@ class KubernetesInstalledTest {
     void whatVanishedIsDeletedWhileWhatIsForbiddenStaysAsItIs() throws Exception {
         long secrets = job.number("select count(*) from builtin_secrets where deleted_at is null");
         try (KubernetesClient cluster = client("FIRST")) {
-            cluster.pods().inNamespace("team-07").withName("pod-042").withGracePeriod(0).delete();
+            cluster.pods()
+                    .inNamespace("team-07")
+                    .withName("pod-042")
+                    .withGracePeriod(0)
+                    .delete();
             cluster.secrets().inNamespace("team-07").withName("login").delete();
         }
         job.configure("{\"clusters\": " + clusters("limited-token-of-the-tests") + "}");
@@ -171,8 +178,9 @@ class KubernetesInstalledTest {
             assertClean(record);
         });
         assertThat(records.get()).isGreaterThan(2L * NAMESPACES * PODS);
-        String tables = job.text("select string_agg(quote_ident(table_schema) || '.' || quote_ident(table_name), ',')"
-                + " from information_schema.tables where table_schema in ('public', 'pipeline') and table_type = 'BASE TABLE'");
+        String tables = job.text(
+                "select string_agg(quote_ident(table_schema) || '.' || quote_ident(table_name), ',')"
+                        + " from information_schema.tables where table_schema in ('public', 'pipeline') and table_type = 'BASE TABLE'");
         for (String table : tables.split(",")) {
             assertThat(job.number("select count(*) from " + table + " t where t::text like '%" + CANARY
                             + "%' or t::text like '%" + ENCODED + "%'"))
@@ -198,7 +206,9 @@ class KubernetesInstalledTest {
         List<HasMetadata> first = new ArrayList<>();
         List<HasMetadata> then = new ArrayList<>();
         for (int node = 0; node < 10; node++) {
-            first.add(new NodeBuilder().withMetadata(named(null, "worker-" + node)).build());
+            first.add(new NodeBuilder()
+                    .withMetadata(named(null, "worker-" + node))
+                    .build());
         }
         first.add(new ClusterRoleBuilder()
                 .withMetadata(named(null, "elder-reads-all"))
@@ -211,14 +221,28 @@ class KubernetesInstalledTest {
         first.add(new ClusterRoleBuilder()
                 .withMetadata(named(null, "elder-reads-all-but-secrets"))
                 .addNewRule()
-                .withApiGroups("apps", "batch", "networking.k8s.io", "rbac.authorization.k8s.io", "storage.k8s.io", "cert-manager.io")
+                .withApiGroups(
+                        "apps",
+                        "batch",
+                        "networking.k8s.io",
+                        "rbac.authorization.k8s.io",
+                        "storage.k8s.io",
+                        "cert-manager.io")
                 .withResources("*")
                 .withVerbs("get", "list")
                 .endRule()
                 .addNewRule()
                 .withApiGroups("")
-                .withResources("namespaces", "nodes", "pods", "services", "persistentvolumes", "persistentvolumeclaims",
-                        "resourcequotas", "serviceaccounts", "configmaps")
+                .withResources(
+                        "namespaces",
+                        "nodes",
+                        "pods",
+                        "services",
+                        "persistentvolumes",
+                        "persistentvolumeclaims",
+                        "resourcequotas",
+                        "serviceaccounts",
+                        "configmaps")
                 .withVerbs("get", "list")
                 .endRule()
                 .build());
@@ -226,7 +250,8 @@ class KubernetesInstalledTest {
         first.add(binding("limited", "elder-reads-all-but-secrets"));
         for (int i = 0; i < NAMESPACES; i++) {
             String namespace = "team-%02d".formatted(i);
-            first.add(new NamespaceBuilder().withMetadata(named(null, namespace)).build());
+            first.add(
+                    new NamespaceBuilder().withMetadata(named(null, namespace)).build());
             then.add(new SecretBuilder()
                     .withMetadata(named(namespace, "login"))
                     .addToStringData("password", CANARY)
@@ -295,7 +320,8 @@ class KubernetesInstalledTest {
     private static void create(KubernetesClient cluster, List<HasMetadata> objects) throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(16)) {
             List<Future<HasMetadata>> all = new ArrayList<>();
-            objects.forEach(object -> all.add(threads.submit(() -> cluster.resource(object).create())));
+            objects.forEach(object ->
+                    all.add(threads.submit(() -> cluster.resource(object).create())));
             for (Future<HasMetadata> each : all) {
                 each.get();
             }
@@ -318,13 +344,11 @@ class KubernetesInstalledTest {
 
     private static String entry(String name, String which, String token) throws IOException {
         String authority = Base64.getEncoder()
-                .encodeToString(
-                        Files.readAllBytes(Path.of(System.getenv("ELDER_TEST_KUBERNETES_" + which + "_CA"))));
+                .encodeToString(Files.readAllBytes(Path.of(System.getenv("ELDER_TEST_KUBERNETES_" + which + "_CA"))));
         return """
                 {"name": "%1$s", "kubeconfig": {"apiVersion": "v1", "kind": "Config", "current-context": "main",
                  "contexts": [{"name": "main", "context": {"cluster": "%1$s", "user": "reader"}}],
                  "clusters": [{"name": "%1$s", "cluster": {"server": "%2$s", "certificate-authority-data": "%3$s"}}],
-                 "users": [{"name": "reader", "user": {"token": "%4$s"}}]}}"""
-                .formatted(name, System.getenv("ELDER_TEST_KUBERNETES_" + which), authority, token);
+                 "users": [{"name": "reader", "user": {"token": "%4$s"}}]}}""".formatted(name, System.getenv("ELDER_TEST_KUBERNETES_" + which), authority, token);
     }
 }

@@ -220,7 +220,7 @@ final class KubernetesCluster implements AutoCloseable {
                 if (!object.has("apiVersion")) {
                     object.set("apiVersion", list.path("apiVersion"));
                 }
-                Redaction.redact(object);
+                Redaction.redact(object, kind);
             }
             objects.add(object);
         }

@@ -33,16 +33,17 @@ final class Redaction {
 
     private Redaction() {}
 
-    static void redact(ObjectNode object) {
+    /** @param kind of the row that lists it: an object need not say its own */
+    static void redact(ObjectNode object, String kind) {
         if (object.path("metadata") instanceof ObjectNode metadata) {
             // Who set which field when: as long as the object itself, and of no use here.
             metadata.remove("managedFields");
         }
-        String kind = object.path("kind").asText();
-        if (kind.equals("Secret") || kind.equals("ConfigMap")) {
+        String own = object.path("kind").asText();
+        if (List.of("k8s_secret", "k8s_config_map").contains(kind) || List.of("Secret", "ConfigMap").contains(own)) {
             CONTENTS.forEach(field -> maskValues(object.path(field)));
         }
-        if (kind.equals("StorageClass") && object.path("parameters") instanceof ObjectNode parameters) {
+        if (object.path("parameters") instanceof ObjectNode parameters) {
             parameters.properties().forEach(entry -> {
                 if (soundsSecret(entry.getKey())) {
                     entry.setValue(MASK);

@@ -118,6 +118,28 @@ class KubernetesClustersTest {
         assertThat(server.asked()).noneMatch(each -> each.path().equals("/api/v1/namespaces"));
     }
 
+    /** The client would look for a token in all places that it knows, above all after a 401. */
+    @Test
+    void aServerIsSentNoTokenButItsOwn() throws InterruptedException {
+        System.setProperty("kubernetes.auth.token", "token-of-the-site");
+        System.setProperty("kubernetes.master", "https://site.example");
+        try {
+            String anonymous = KubernetesProviderTest.kubeconfig(server.url(), "t").replace("{token: t}", "{}");
+            assertThat(planned(Map.of("KUBERNETES_KUBECONFIG", anonymous))).isNotEmpty();
+            server.on("GET /version?limit", Answer.of(401, "{}"));
+            for (String kubeconfig : List.of(anonymous, KubernetesProviderTest.kubeconfig(server.url(), "t"))) {
+                assertThat(planned(Map.of("KUBERNETES_KUBECONFIG", kubeconfig))).isEmpty();
+            }
+        } finally {
+            System.clearProperty("kubernetes.auth.token");
+            System.clearProperty("kubernetes.master");
+        }
+        assertThat(server.asked())
+                .extracting(each -> each.header("Authorization"))
+                .contains("", "Bearer t")
+                .doesNotContain("Bearer token-of-the-site");
+    }
+
     @Test
     void thePersonWhoTestsAConnectionIsToldWhoTheyAreAndWhatIsThere() throws Exception {
         server.on(
