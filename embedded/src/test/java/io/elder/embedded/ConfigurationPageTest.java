@@ -22,14 +22,17 @@ import org.junit.jupiter.api.Test;
 class ConfigurationPageTest {
     private static final Path ROOT = Path.of("..");
     private static final Path PAGE = ROOT.resolve("docs/configuration.md");
-    /** Look like settings of ours and are not: client settings of Kafka's own, and the end of a name. */
+    /** Look like settings of ours and are not: client settings of Kafka's own, and the ends of names. */
     private static final Set<String> NOT_OURS = Set.of(
             "KAFKA_HEAP_OPTS",
             "KAFKA_OPTS",
             "KAFKA_DEFAULT_API_TIMEOUT_MS",
             "KAFKA_REQUEST_TIMEOUT_MS",
             "ELDER_UP_PID",
-            "ENDPOINT_URL");
+            "ENDPOINT_URL",
+            "KUBECONFIG_FILE",
+            "KUBECONFIG_PATH",
+            "KUBECONFIG_YAML");
 
     private final DeclaredSettings declared = DeclaredSettings.onClassPath();
 
