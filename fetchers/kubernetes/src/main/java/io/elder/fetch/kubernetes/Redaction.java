@@ -40,7 +40,8 @@ final class Redaction {
             metadata.remove("managedFields");
         }
         String own = object.path("kind").asText();
-        if (List.of("k8s_secret", "k8s_config_map").contains(kind) || List.of("Secret", "ConfigMap").contains(own)) {
+        if (List.of("k8s_secret", "k8s_config_map").contains(kind)
+                || List.of("Secret", "ConfigMap").contains(own)) {
             CONTENTS.forEach(field -> maskValues(object.path(field)));
         }
         if (object.path("parameters") instanceof ObjectNode parameters) {

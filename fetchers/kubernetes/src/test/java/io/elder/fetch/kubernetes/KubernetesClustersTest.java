@@ -124,7 +124,8 @@ class KubernetesClustersTest {
         System.setProperty("kubernetes.auth.token", "token-of-the-site");
         System.setProperty("kubernetes.master", "https://site.example");
         try {
-            String anonymous = KubernetesProviderTest.kubeconfig(server.url(), "t").replace("{token: t}", "{}");
+            String anonymous =
+                    KubernetesProviderTest.kubeconfig(server.url(), "t").replace("{token: t}", "{}");
             assertThat(planned(Map.of("KUBERNETES_KUBECONFIG", anonymous))).isNotEmpty();
             server.on("GET /version?limit", Answer.of(401, "{}"));
             for (String kubeconfig : List.of(anonymous, KubernetesProviderTest.kubeconfig(server.url(), "t"))) {

@@ -15,18 +15,17 @@ class RedactionTest {
     void secretsAndConfigMapsKeepTheNamesOfTheirKeys() throws IOException {
         for (String kind : new String[] {"k8s_secret", "k8s_config_map"}) {
             // A list of kind List has objects of no kind.
-            assertThat(redacted(
-                            kind,
-                            "{\"data\": {\"kept1\": \"gone\"}, \"stringData\": {\"kept2\": \"gone\"}, \"binaryData\": {\"kept3\": \"gone\"}, \"type\": \"kept4\"}"))
+            assertThat(
+                            redacted(
+                                    kind,
+                                    "{\"data\": {\"kept1\": \"gone\"}, \"stringData\": {\"kept2\": \"gone\"}, \"binaryData\": {\"kept3\": \"gone\"}, \"type\": \"kept4\"}"))
                     .contains("kept1", "kept2", "kept3", "kept4");
         }
     }
 
     @Test
     void annotationsGoWhereverTheyAre() throws IOException {
-        assertThat(redacted(
-                        "k8s_cron_job",
-                        """
+        assertThat(redacted("k8s_cron_job", """
                         {"metadata": {"name": "kept1", "labels": {"kept2": "kept3"}, "annotations": {"kept4": "gone"},
                           "managedFields": [{"manager": "gone"}]},
                          "spec": {"jobTemplate": {"metadata": {"annotations": {"kept5": "gone"}},
@@ -39,25 +38,20 @@ class RedactionTest {
     @Test
     void containersOfEverySortKeepTheirNamesAndImages() throws IOException {
         for (String list : new String[] {"containers", "initContainers", "ephemeralContainers"}) {
-            assertThat(redacted(
-                            "k8s_pod",
-                            """
+            assertThat(redacted("k8s_pod", """
                             {"spec": {"%s": [{"name": "kept1", "image": "kept2", "command": ["gone", "gone"], "args": ["gone"],
                               "env": [{"name": "kept3", "value": "gone"}, {"name": "kept4", "valueFrom": {"secretKeyRef": {"name": "kept5"}}}],
                               "lifecycle": {"postStart": {"exec": {"command": ["gone"]}}},
                               "readinessProbe": {"httpGet": {"path": "kept6", "httpHeaders": [{"name": "kept7", "value": "gone"}]}}}]},
                              "status": {"containerStatuses": [{"lastState": {"terminated": {"exitCode": 1, "reason": "kept8", "message": "gone"}},
-                              "state": {"waiting": {"message": "kept9"}}}]}}"""
-                                    .formatted(list)))
+                              "state": {"waiting": {"message": "kept9"}}}]}}""".formatted(list)))
                     .contains("kept1", "kept2", "kept3", "kept4", "kept5", "kept6", "kept7", "kept8", "kept9");
         }
     }
 
     @Test
     void whatDriversAndIssuersAreToldGoesToo() throws IOException {
-        assertThat(redacted(
-                        "k8s_storage_class",
-                        """
+        assertThat(redacted("k8s_storage_class", """
                         {"provisioner": "kept1", "parameters": {"type": "kept2", "restuserkey": "gone", "adminSecret": "gone"},
                          "spec": {"csi": {"driver": "kept3", "volumeAttributes": {"kept4": "gone"}}, "flexVolume": {"options": {"kept5": "gone"}},
                           "keystores": {"jks": {"password": "gone", "passwordSecretRef": {"name": "kept6"}}},
