@@ -40,6 +40,19 @@ final class JobConfig implements Jobs {
     /** Fields that hold all of a job's credentials, as an object or as a reference to a secret of several fields. */
     private static final Set<String> CREDENTIALS = Set.of("CREDENTIALS", "CREDENTIAL", "CREDENTIALS_FILE");
 
+    /** Fields of which a job that brings one brings all: else the environment's others would be mixed with them. */
+    private static final Map<String, List<Set<String>>> TOGETHER = Map.of(
+            "GCP_",
+            List.of(
+                    Set.of(
+                            "CREDENTIALS",
+                            "CREDENTIALS_JSON",
+                            "CREDENTIALS_PATH",
+                            "CREDENTIALS_FILE",
+                            "ACCESS_TOKEN",
+                            "PRIVATE_KEY"),
+                    Set.of("PROJECT_ID", "PROJECT_IDS", "FOLDER_ID", "ORGANIZATION_ID")));
+
     /** Fields of a job that choose who is asked. With them come the job's own credentials, never the environment's. */
     private static final Set<String> TARGETS = Set.of(
             "SERVER",
@@ -118,6 +131,11 @@ final class JobConfig implements Jobs {
             if (job.keySet().stream().anyMatch(name -> redirects(name, prefix, job))) {
                 // Else a job that names its own server would be sent the site's password.
                 values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name));
+            }
+            for (Set<String> group : TOGETHER.getOrDefault(prefix, List.of())) {
+                if (group.stream().anyMatch(field -> job.containsKey(prefix + field))) {
+                    group.forEach(field -> values.remove(prefix + field));
+                }
             }
             values.putAll(job);
         }
