@@ -53,7 +53,8 @@ public final class GcpMapping implements Mapping {
     private static final Pattern ZONE = Pattern.compile("(.+)-[a-z]");
 
     /** Of a project {@code example.com:p} the domain is {@code p.example.com.iam.gserviceaccount.com}. */
-    private static final Pattern OWN_ACCOUNT = Pattern.compile("[^@]+@([^.]+)(?:\\.(.+))?\\.iam\\.gserviceaccount\\.com");
+    private static final Pattern OWN_ACCOUNT =
+            Pattern.compile("[^@]+@([^.]+)(?:\\.(.+))?\\.iam\\.gserviceaccount\\.com");
 
     @Override
     public String provider() {
@@ -101,12 +102,22 @@ public final class GcpMapping implements Mapping {
 
     private static List<Output> instance(Raw raw) {
         String status = raw.text("status");
-        // https://cloud.google.com/compute/docs/instances/instance-lifecycle: TERMINATED is stopped, and may be started.
+        // https://cloud.google.com/compute/docs/instances/instance-lifecycle: TERMINATED is stopped, and may be
+        // started.
         String state =
                 switch (status) {
-                    case "PROVISIONING", "STAGING", "RUNNING", "PENDING", "PENDING_STOP", "STOPPING", "STOPPED",
-                            "SUSPENDING", "SUSPENDED", "REPAIRING", "DEPROVISIONING", "TERMINATED" ->
-                        status.toLowerCase(Locale.ROOT);
+                    case "PROVISIONING",
+                            "STAGING",
+                            "RUNNING",
+                            "PENDING",
+                            "PENDING_STOP",
+                            "STOPPING",
+                            "STOPPED",
+                            "SUSPENDING",
+                            "SUSPENDED",
+                            "REPAIRING",
+                            "DEPROVISIONING",
+                            "TERMINATED" -> status.toLowerCase(Locale.ROOT);
                     default -> throw new UnmappedValue("status", status, "a status of Compute Engine's instances");
                 };
         String zone = last(raw.text("zone"));
@@ -121,13 +132,15 @@ public final class GcpMapping implements Mapping {
                 .attribute("status", status)
                 .attribute("zone", zone)
                 .attribute("internal_ip", first.flatMap(nic -> nic.maybeText("networkIP")))
+                .attribute("external_ip", first.flatMap(nic -> nic.objects("accessConfigs").stream()
+                        .flatMap(config -> config.maybeText("natIP").stream())
+                        .findFirst()))
                 .attribute(
-                        "external_ip",
-                        first.flatMap(nic -> nic.objects("accessConfigs").stream()
-                                .flatMap(config -> config.maybeText("natIP").stream())
-                                .findFirst()))
-                .attribute("network", first.flatMap(nic -> nic.maybeText("network")).map(GcpMapping::last))
-                .attribute("subnetwork", first.flatMap(nic -> nic.maybeText("subnetwork")).map(GcpMapping::last))
+                        "network",
+                        first.flatMap(nic -> nic.maybeText("network")).map(GcpMapping::last))
+                .attribute(
+                        "subnetwork",
+                        first.flatMap(nic -> nic.maybeText("subnetwork")).map(GcpMapping::last))
                 .attribute("network_tags", raw.in("tags").texts("items"))
                 .attribute("service_accounts", emails(raw))
                 .attribute("cpu_platform", raw.maybeText("cpuPlatform"))
@@ -143,15 +156,15 @@ public final class GcpMapping implements Mapping {
                 .tags("gcp", "compute", "gce", zone)
                 .build());
         for (Raw nic : interfaces) {
-            nic.maybeText("subnetwork")
-                    .ifPresent(link -> attach(rows, raw, "gce_subnetwork", link, "attached"));
+            nic.maybeText("subnetwork").ifPresent(link -> attach(rows, raw, "gce_subnetwork", link, "attached"));
             nic.maybeText("network").ifPresent(link -> attach(rows, raw, "gce_network", link, "connected_to"));
         }
         for (Raw disk : raw.objects("disks")) {
             // A scratch disk lives and dies with its machine, and has no source.
             disk.maybeText("source").ifPresent(link -> {
                 ResourceKey source = at("gce_disk", link);
-                rows.add(dependency(raw, "disk:" + source.id(), DATA_STORES, source, ENTITIES, raw.key(), "attached_to"));
+                rows.add(dependency(
+                        raw, "disk:" + source.id(), DATA_STORES, source, ENTITIES, raw.key(), "attached_to"));
             });
         }
         emails(raw).forEach(email -> use(rows, raw, ENTITIES, email));
@@ -184,7 +197,8 @@ public final class GcpMapping implements Mapping {
                 .attribute("source_image", raw.maybeText("sourceImage").map(GcpMapping::last))
                 .attribute("source_snapshot", raw.maybeText("sourceSnapshot").map(GcpMapping::last))
                 .attribute(
-                        "users", raw.texts("users").stream().map(GcpMapping::last).toList())
+                        "users",
+                        raw.texts("users").stream().map(GcpMapping::last).toList())
                 .attribute("labels", labels(raw, "labels"))
                 .attribute("creation_timestamp", raw.maybeText("creationTimestamp"))
                 .tags("gcp", "compute", "disk", zone.orElse(region))
@@ -280,7 +294,8 @@ public final class GcpMapping implements Mapping {
     private static List<Output> bucket(Raw raw) {
         String location = raw.text("location");
         Raw iam = raw.in("iamConfiguration");
-        boolean isUniform = iam.in("uniformBucketLevelAccess").maybeYes("enabled").orElse(false);
+        boolean isUniform =
+                iam.in("uniformBucketLevelAccess").maybeYes("enabled").orElse(false);
         return List.of(dataStore(raw, raw.text("name"), "gcs", location.toLowerCase(Locale.ROOT))
                 .set("encryption_at_rest", true)
                 .set("access_control_type", isUniform ? "iam" : "acl")
@@ -393,9 +408,8 @@ public final class GcpMapping implements Mapping {
                 };
         Optional<Boolean> isPublic = raw.maybeText("ingress").map(ingress -> switch (ingress) {
             case "INGRESS_TRAFFIC_ALL" -> true;
-            case "INGRESS_TRAFFIC_INTERNAL_ONLY",
-                    "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
-                    "INGRESS_TRAFFIC_NONE" -> false;
+            case "INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", "INGRESS_TRAFFIC_NONE" ->
+                false;
             default -> throw new UnmappedValue("ingress", ingress, "an ingress setting of Cloud Run");
         });
         Raw template = raw.in("template");
@@ -416,7 +430,9 @@ public final class GcpMapping implements Mapping {
                 .attribute("uri", raw.maybeText("uri"))
                 .attribute("uid", raw.maybeText("uid"))
                 .attribute("generation", raw.maybeText("generation"))
-                .attribute("latest_ready_revision", raw.maybeText("latestReadyRevision").map(GcpMapping::last))
+                .attribute(
+                        "latest_ready_revision",
+                        raw.maybeText("latestReadyRevision").map(GcpMapping::last))
                 .attribute("ingress", raw.maybeText("ingress"))
                 .attribute(
                         "images",
@@ -529,7 +545,9 @@ public final class GcpMapping implements Mapping {
                 .attribute("ip_addresses", addresses(raw))
                 .attribute("public_ip_enabled", ip.maybeYes("ipv4Enabled"))
                 .attribute("backup_enabled", settings.in("backupConfiguration").maybeYes("enabled"))
-                .attribute("customer_managed_key", raw.in("diskEncryptionConfiguration").maybeText("kmsKeyName"))
+                .attribute(
+                        "customer_managed_key",
+                        raw.in("diskEncryptionConfiguration").maybeText("kmsKeyName"))
                 .attribute("master_instance", raw.maybeText("masterInstanceName"))
                 .attribute("service_account", raw.maybeText("serviceAccountEmailAddress"))
                 .attribute("labels", labels(settings, "userLabels"))
@@ -547,7 +565,7 @@ public final class GcpMapping implements Mapping {
                     "cloud_sql_instance",
                     name.substring(colon + 1));
             rows.add(dependency(
-                    raw, "primary:" + primary.id(), DATA_STORES, raw.key(), DATA_STORES, primary, "replica_of"));
+                    raw, "primary:" + primary.id(), DATA_STORES, raw.key(), DATA_STORES, primary, "depends_on"));
         });
         return distinct(rows);
     }
@@ -719,7 +737,8 @@ public final class GcpMapping implements Mapping {
         String engine = version.replaceFirst("_.*", "").toLowerCase(Locale.ROOT);
         return switch (engine) {
             case "mysql", "postgres", "sqlserver" -> engine;
-            default -> throw new UnmappedValue("databaseVersion", version, "MYSQL_, POSTGRES_ or SQLSERVER_ and a version");
+            default ->
+                throw new UnmappedValue("databaseVersion", version, "MYSQL_, POSTGRES_ or SQLSERVER_ and a version");
         };
     }
 

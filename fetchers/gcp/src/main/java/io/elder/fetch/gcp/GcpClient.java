@@ -28,7 +28,8 @@ final class GcpClient implements AutoCloseable {
     GcpClient(GcpSettings settings, GoogleCredentials credentials) {
         this.settings = settings;
         this.credentials = credentials;
-        this.http = JsonApi.client(settings.endpoint().orElse(Api.PROJECTS.url())).build();
+        this.http =
+                JsonApi.client(settings.endpoint().orElse(Api.PROJECTS.url())).build();
         for (Api api : Api.values()) {
             URI base = settings.endpoint().orElse(api.url());
             apis.put(api, new JsonApi(base, http, () -> headers(base), settings.timeout()));

@@ -43,7 +43,8 @@ final class GcpCredentials {
 
     private static final Set<String> OF_THIS_MACHINE = Set.of("file", "executable", "certificate");
 
-    private static final Pattern URL = Pattern.compile("(?i)\\s*([a-z][a-z0-9+.-]*)://([a-z0-9.-]+)(?::\\d+)?(?:[/?].*)?");
+    private static final Pattern URL =
+            Pattern.compile("(?i)\\s*([a-z][a-z0-9+.-]*)://([a-z0-9.-]+)(?::\\d+)?(?:[/?].*)?");
 
     private GcpCredentials() {}
 
@@ -61,13 +62,32 @@ final class GcpCredentials {
             Path file = settings.file().get();
             credentials = parse(file.toString(), json(file.toString(), text(file)));
         } else {
-            credentials = GoogleCredentials.getApplicationDefault();
+            credentials = ofThisMachine();
         }
         if (credentials instanceof ServiceAccountCredentials account) {
             // Whoever runs a provider decides what is tried again.
             credentials = account.createWithCustomRetryStrategy(false);
         }
         return credentials.createScoped(SCOPE);
+    }
+
+    private static GoogleCredentials ofThisMachine() throws NoneException {
+        try {
+            return GoogleCredentials.getApplicationDefault();
+        } catch (IOException e) {
+            throw new NoneException(e);
+        }
+    }
+
+    /** Nothing says who we are. */
+    static final class NoneException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        NoneException(IOException cause) {
+            super(
+                    "no credentials: GCP_CREDENTIALS_PATH is not set, and this machine has no application default credentials",
+                    cause);
+        }
     }
 
     /** The project that a key was made in; empty where credentials name none. */

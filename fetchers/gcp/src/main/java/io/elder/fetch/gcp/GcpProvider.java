@@ -34,12 +34,7 @@ public final class GcpProvider implements Provider<GcpClient> {
      * @param secrets what is emptied before an object leaves this process, in the same notation
      */
     private record Listing(
-            String kind,
-            Api api,
-            String path,
-            String items,
-            Function<JsonNode, String> id,
-            List<String> secrets) {}
+            String kind, Api api, String path, String items, Function<JsonNode, String> id, List<String> secrets) {}
 
     private static final String COMPUTE = "/compute/v1/projects/{project}";
 
@@ -52,7 +47,11 @@ public final class GcpProvider implements Provider<GcpClient> {
             "/v1/projects/{project}/locations/-/clusters",
             "clusters",
             GcpProvider::link,
-            List.of("masterAuth/password", "masterAuth/clientKey", "nodeConfig/metadata/*", "nodePools/*/config/metadata/*"));
+            List.of(
+                    "masterAuth/password",
+                    "masterAuth/clientKey",
+                    "nodeConfig/metadata/*",
+                    "nodePools/*/config/metadata/*"));
 
     private static final List<Listing> LISTINGS = List.of(
             new Listing(
@@ -67,12 +66,7 @@ public final class GcpProvider implements Provider<GcpClient> {
             compute("gce_subnetwork", AGGREGATED.formatted("subnetworks"), "items/*/subnetworks"),
             compute("gce_firewall", COMPUTE + "/global/firewalls", "items"),
             new Listing(
-                    "gcs_bucket",
-                    Api.STORAGE,
-                    "/storage/v1/b?project={project}",
-                    "items",
-                    field("name"),
-                    List.of()),
+                    "gcs_bucket", Api.STORAGE, "/storage/v1/b?project={project}", "items", field("name"), List.of()),
             CLUSTERS,
             new Listing(
                     "cloud_run_service",
@@ -145,9 +139,11 @@ public final class GcpProvider implements Provider<GcpClient> {
         if (projects.isEmpty() && !gcp.settings().parents().isEmpty()) {
             projects = below(gcp, gcp.settings().parents(), requests);
         } else if (projects.isEmpty()) {
-            projects = List.of(GcpCredentials.project(gcp.settings())
-                    .orElseThrow(() -> new BadConfigurationException(
-                            "GCP_PROJECT_IDS: not set (expected: projects, or a folder or an organization to look below)")));
+            projects = List.of(
+                    GcpCredentials.project(gcp.settings())
+                            .orElseThrow(
+                                    () -> new BadConfigurationException(
+                                            "GCP_PROJECT_IDS: not set (expected: projects, or a folder or an organization to look below)")));
         }
         return projects.stream().map(Partition::global).toList();
     }
@@ -314,11 +310,7 @@ public final class GcpProvider implements Provider<GcpClient> {
                         : new Verdict.Stop(StopReason.BAD_CREDENTIALS, e.getMessage());
             case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
-            case IOException e when String.valueOf(e.getMessage()).contains("default credentials") ->
-                new Verdict.Stop(
-                        StopReason.BAD_CREDENTIALS,
-                        "no credentials: GCP_CREDENTIALS_PATH is not set, and this machine has no application default"
-                                + " credentials");
+            case GcpCredentials.NoneException e -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, e.getMessage());
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
         };
@@ -329,22 +321,21 @@ public final class GcpProvider implements Provider<GcpClient> {
         Set<String> reasons = reasons(e.body());
         boolean isThrottled = reasons.stream()
                 .anyMatch(Set.of(
-                                "rateLimitExceeded",
-                                "userRateLimitExceeded",
-                                "quotaExceeded",
-                                "concurrentLimitExceeded",
-                                "RATE_LIMIT_EXCEEDED",
-                                "RESOURCE_EXHAUSTED")
-                        ::contains);
+                        "rateLimitExceeded",
+                        "userRateLimitExceeded",
+                        "quotaExceeded",
+                        "concurrentLimitExceeded",
+                        "RATE_LIMIT_EXCEEDED",
+                        "RESOURCE_EXHAUSTED")::contains);
         boolean isSwitchedOff = reasons.contains("accessNotConfigured") || reasons.contains("SERVICE_DISABLED");
         return switch (e.status()) {
-            case 401 ->
-                reasons.contains("ACCESS_TOKEN_EXPIRED") ? new Verdict.StartOver() : e.verdict();
+            case 401 -> reasons.contains("ACCESS_TOKEN_EXPIRED") ? new Verdict.StartOver() : e.verdict();
             case 403 ->
                 isSwitchedOff
                         ? new Verdict.Stop(
                                 StopReason.FORBIDDEN,
-                                "the API is not enabled in this project, so what it holds is not known: " + e.getMessage())
+                                "the API is not enabled in this project, so what it holds is not known: "
+                                        + e.getMessage())
                         : isThrottled ? new Verdict.Throttled() : e.verdict();
             // A page token lives for a while only, and has no code of its own.
             case 400 ->

@@ -55,7 +55,8 @@ record GcpSettings(
         }
         for (String project : projects) {
             if (!PROJECT.matcher(project).matches()) {
-                settings.problem("GCP_PROJECT_ID", project, "the id of a project such as my-project-123, not its number");
+                settings.problem(
+                        "GCP_PROJECT_ID", project, "the id of a project such as my-project-123, not its number");
             }
         }
         return new GcpSettings(
