@@ -27,6 +27,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -78,7 +79,7 @@ class GcpAnswersTest {
                         "container.projects.locations.clusters.list",
                         "iam.projects.serviceAccounts.list",
                         "run.projects.locations.services.list",
-                        "sql.instances.list",
+                        "sqladmin.instances.list",
                         "storage.buckets.list");
         // APIs whose discovery document we do not have.
         assertThat(undescribed)
@@ -86,7 +87,7 @@ class GcpAnswersTest {
                         "/v1/projects/my-project-123/locations", "/v2/projects/my-project-123/locations/-/functions");
     }
 
-    private static void check(Asked request, JsonNode methods, TreeSet<String> met, TreeSet<String> undescribed) {
+    private static void check(Asked request, JsonNode methods, Set<String> met, Set<String> undescribed) {
         for (Map.Entry<String, JsonNode> method : methods.properties()) {
             String path = method.getValue().path("path").textValue();
             String pattern = path.replace("{+parent}", "projects/[^/]+/locations/[^/]+")
@@ -129,7 +130,7 @@ class GcpAnswersTest {
     }
 
     @Test
-    void theVendorsOwnClassesReadEveryFixtureAndKnowAllOfIt() throws IOException {
+    void theVendorsOwnClassesReadTheFixturesAndKnowAllOfThem() throws IOException {
         read("project.json", Project.class);
         read("instances-1.json", InstanceAggregatedList.class);
         read("instances-2.json", InstanceAggregatedList.class);
@@ -139,17 +140,39 @@ class GcpAnswersTest {
         read("firewalls.json", FirewallList.class);
         read("buckets-1.json", Buckets.class);
         read("buckets-2.json", Buckets.class);
-        read("clusters.json", ListClustersResponse.class);
         read("sql.json", InstancesListResponse.class);
         read("accounts-1.json", ListServiceAccountsResponse.class);
         read("accounts-2.json", ListServiceAccountsResponse.class);
     }
 
+    /** Why records are not made of those classes: a real answer has fields that even a recent release of them lacks. */
+    @Test
+    void fieldsThatTheVendorsOwnClassesDoNotKnowYetAreInTheRecords() throws IOException {
+        assertThat(unknown("clusters.json", ListClustersResponse.class))
+                .containsExactlyInAnyOrder(
+                        "/clusters/anonymousAuthenticationConfig",
+                        "/clusters/clusterTelemetry",
+                        "/clusters/controlPlaneEndpointsConfig/dnsEndpointConfig/enableK8sTokensViaDns",
+                        "/clusters/nodeConfig/bootDisk",
+                        "/clusters/nodeConfig/kubeletConfig/maxParallelImagePulls",
+                        "/clusters/nodePools/config/bootDisk",
+                        "/clusters/nodePools/config/kubeletConfig/maxParallelImagePulls",
+                        "/clusters/nodePools/networkConfig/subnetwork",
+                        "/clusters/podAutoscaling",
+                        "/clusters/protectConfig");
+        assertThat(payload("gke_cluster", "test-4711")).contains("\"anonymousAuthenticationConfig\"", "\"bootDisk\"");
+    }
+
     private void read(String fixture, Class<? extends GenericJson> type) throws IOException {
+        assertThat(unknown(fixture, type)).as(fixture).isEmpty();
+    }
+
+    private List<String> unknown(String fixture, Class<? extends GenericJson> type) throws IOException {
         GenericJson read = GsonFactory.getDefaultInstance().fromString(vendor.text("vendor/" + fixture), type);
+        assertThat(read).as(fixture).isNotEmpty();
         List<String> unknown = new ArrayList<>();
         unknown(read, "", unknown);
-        assertThat(unknown).as(fixture).isEmpty();
+        return unknown;
     }
 
     private static void unknown(Object value, String path, List<String> unknown) {

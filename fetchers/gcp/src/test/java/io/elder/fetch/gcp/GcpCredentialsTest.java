@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,7 +84,7 @@ class GcpCredentialsTest {
         Map<String, String> fields = new HashMap<>();
         key.properties()
                 .forEach(field -> fields.put(
-                        "GCP_" + field.getKey().toUpperCase(java.util.Locale.ROOT),
+                        "GCP_" + field.getKey().toUpperCase(Locale.ROOT),
                         field.getValue().asText()));
         GcpSettings settings = GcpSettings.from(Settings.of(fields));
         assertThat(settings.projects()).containsExactly(GcpVendor.PROJECT);

@@ -93,10 +93,7 @@ final class GcpVendor {
                 "cloud_run_service",
                 "GET /v2/projects/my-project-123/locations/europe-west2/services",
                 "vendor/run-europe-west2.json");
-        vendor.page(
-                "cloud_run_service",
-                "GET /v2/projects/my-project-123/locations/us-central1/services",
-                "vendor/run-us-central1.json");
+        vendor.on("GET /v2/projects/my-project-123/locations/us-central1/services", "vendor/run-us-central1.json");
         vendor.page("cloud_function", "GET /v2/projects/my-project-123/locations/-/functions", "vendor/functions.json");
         vendor.page("cloud_sql_instance", "GET /v1/projects/my-project-123/instances", "vendor/sql.json");
         vendor.page(
