@@ -24,7 +24,8 @@ class GcpInstalledServerTest {
     @BeforeEach
     void isThere() {
         assumeTrue(
-                System.getenv("ELDER_TEST_GCS_URL") != null, "no fake-gcs-server: run .ci/fake-gcs-server.sh start DIR");
+                System.getenv("ELDER_TEST_GCS_URL") != null,
+                "no fake-gcs-server: run .ci/fake-gcs-server.sh start DIR");
     }
 
     @Test
@@ -45,10 +46,14 @@ class GcpInstalledServerTest {
 
     private static RecordingPublisher read() throws InterruptedException {
         Settings settings = Settings.of(Map.of(
-                "GCP_PROJECT_ID", "my-project-123",
-                "GCP_ACCESS_TOKEN", TOKEN,
-                "GCP_ENDPOINT_URL", System.getenv("ELDER_TEST_GCS_URL"),
-                "GCP_SERVICES", "storage"));
+                "GCP_PROJECT_ID",
+                "my-project-123",
+                "GCP_ACCESS_TOKEN",
+                TOKEN,
+                "GCP_ENDPOINT_URL",
+                System.getenv("ELDER_TEST_GCS_URL"),
+                "GCP_SERVICES",
+                "storage"));
         try (TestRun<GcpClient> run = new TestRun<>(new GcpProvider(), settings, Set.of(TOKEN))) {
             List<PlannedTask> tasks = run.plan().stream()
                     .filter(task -> task.getKind().equals("gcs_bucket"))
