@@ -1,9 +1,13 @@
 package io.elder.fetch.gcp;
 
 import io.elder.fetch.Provider;
+import io.elder.fetch.http.JsonApi;
 import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.HttpProviderContract;
 import io.elder.fetch.testkit.ScriptedServer;
+import java.io.IOException;
+import java.net.URI;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -73,6 +77,19 @@ class GcpProviderTest extends HttpProviderContract<GcpClient> {
                 "{'error': {'code': 401, 'status': 'UNAUTHENTICATED', 'message': 'Request had invalid authentication"
                         + " credentials.', 'details': [{'@type': 'type.googleapis.com/google.rpc.ErrorInfo',"
                         + " 'reason': 'ACCESS_TOKEN_EXPIRED', 'domain': 'googleapis.com'}]}}"));
+    }
+
+    @Override
+    protected Optional<Exception> gone() {
+        URI url = URI.create(vendor().url());
+        try (JsonApi api = new JsonApi(url, JsonApi.client(url).build(), Map::of, Duration.ofSeconds(10))) {
+            api.get("/nothing-here");
+            return Optional.empty();
+        } catch (IOException e) {
+            return Optional.of(e);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static Answer error(int status, String reason, String message) {
