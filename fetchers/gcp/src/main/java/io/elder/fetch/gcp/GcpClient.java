@@ -17,6 +17,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Google's APIs, each at its host, with one set of credentials. May be used by many threads. */
 final class GcpClient implements AutoCloseable {
@@ -127,7 +128,7 @@ final class GcpClient implements AutoCloseable {
     static final class IncompleteException extends IOException {
         private static final long serialVersionUID = 1L;
 
-        IncompleteException(String kind, List<String> missing) {
+        IncompleteException(String kind, Set<String> missing) {
             super(kind + ": Google could not read everything: " + String.join(", ", missing));
         }
     }

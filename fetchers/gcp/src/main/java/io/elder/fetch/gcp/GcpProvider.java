@@ -194,7 +194,8 @@ public final class GcpProvider implements Provider<GcpClient> {
 
     private static void fetch(Listing listing, GcpClient gcp, Partition where, Out out) throws Exception {
         String path = listing.path().replace("{project}", where.account());
-        List<String> missing = new ArrayList<>();
+        // A zone that is down is told on every page.
+        Set<String> missing = new TreeSet<>();
         if (path.contains("{location}")) {
             List<String> locations = new ArrayList<>();
             out.<JsonNode>pages(
@@ -212,7 +213,7 @@ public final class GcpProvider implements Provider<GcpClient> {
         }
     }
 
-    private static void fetchList(Listing listing, String path, GcpClient gcp, Out out, List<String> missing)
+    private static void fetchList(Listing listing, String path, GcpClient gcp, Out out, Set<String> missing)
             throws Exception {
         out.<JsonNode>pages(
                 cursor -> {
