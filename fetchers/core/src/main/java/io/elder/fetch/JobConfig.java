@@ -42,12 +42,31 @@ final class JobConfig implements Jobs {
     /** Fields that hold all of a job's credentials, as an object or as a reference to a secret of several fields. */
     private static final Set<String> CREDENTIALS = Set.of("CREDENTIALS", "CREDENTIAL", "CREDENTIALS_FILE");
 
-    /** Ways into a cluster of Kubernetes. A job that brings one brings all: else the environment's might be taken for its. */
-    private static final Set<String> WAYS_IN =
-            Set.of("KUBECONFIG", "KUBECONFIG_PATH", "CLUSTERS", "IN_CLUSTER", "CREDENTIALS");
+    /**
+     * Fields that only make sense together: a job that brings one of them has none of the environment's, nor what else belongs
+     * to them. Else a job's credentials would be mixed with the site's.
+     */
+    private record Together(Set<String> fields, Set<String> andTheirs) {
+        Together(String... fields) {
+            this(Set.of(fields), Set.of());
+        }
+    }
 
-    private static final Set<String> OF_WAYS_IN =
-            Set.of("CLUSTER_NAME", "CONTEXT", "KUBECONFIG_YAML", "CREDENTIALS_FILE");
+    private static final Map<String, List<Together>> TOGETHER = Map.of(
+            "GCP_",
+            List.of(
+                    new Together(
+                            "CREDENTIALS",
+                            "CREDENTIALS_JSON",
+                            "CREDENTIALS_PATH",
+                            "CREDENTIALS_FILE",
+                            "ACCESS_TOKEN",
+                            "PRIVATE_KEY"),
+                    new Together("PROJECT_ID", "PROJECT_IDS", "FOLDER_ID", "ORGANIZATION_ID")),
+            "KUBERNETES_",
+            List.of(new Together(
+                    Set.of("KUBECONFIG", "KUBECONFIG_PATH", "CLUSTERS", "IN_CLUSTER", "CREDENTIALS"),
+                    Set.of("CLUSTER_NAME", "CONTEXT", "KUBECONFIG_YAML", "CREDENTIALS_FILE"))));
 
     /** What Kubernetes sets in its pods. A job that could would have the service account's token sent to its own server. */
     private static final Set<String> SET_BY_KUBERNETES = Set.of("SERVICE_HOST", "SERVICE_PORT");
@@ -147,9 +166,11 @@ final class JobConfig implements Jobs {
                 // Else a job that names its own server would be sent the site's password.
                 values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name));
             }
-            if (prefix.equals("KUBERNETES_")
-                    && job.keySet().stream().anyMatch(name -> WAYS_IN.contains(name.substring(prefix.length())))) {
-                Stream.concat(WAYS_IN.stream(), OF_WAYS_IN.stream()).forEach(field -> values.remove(prefix + field));
+            for (Together group : TOGETHER.getOrDefault(prefix, List.of())) {
+                if (group.fields().stream().anyMatch(field -> job.containsKey(prefix + field))) {
+                    group.fields().forEach(field -> values.remove(prefix + field));
+                    group.andTheirs().forEach(field -> values.remove(prefix + field));
+                }
             }
             values.putAll(job);
         }

@@ -283,9 +283,39 @@ class JobConfigTest {
         assertThatThrownBy(this::configured).hasMessage("job 1: no such row in discovery_jobs");
     }
 
+    @Test
+    void aJobOfGoogleCloudThatBringsCredentialsOrProjectsIsNotMixedWithTheEnvironments() throws SQLException {
+        environment.putAll(Map.of(
+                "GCP_CREDENTIALS", "{\"type\": \"site\"}",
+                "GCP_ACCESS_TOKEN", "site-token",
+                "GCP_PRIVATE_KEY", "site-key",
+                "GCP_PROJECT_IDS", "site-project",
+                "GCP_PAGE_SIZE", "100"));
+        job("{\"folder_id\": 17}");
+        Settings settings = configured("gcp").settings();
+        assertThat(settings.text("GCP_ACCESS_TOKEN")).isEqualTo("site-token");
+        assertThat(settings.find("GCP_PROJECT_IDS")).isEmpty();
+        assertThat(settings.text("GCP_PAGE_SIZE")).isEqualTo("100");
+
+        job("{\"credentials_json\": {\"type\": \"service_account\", \"project_id\": \"my-project-123\","
+                + " \"private_key\": \"job-key-4711\", \"client_email\": \"elder@my-project-123.example\"}}");
+        Jobs.Configured configured = configured("gcp");
+        for (String name : List.of("GCP_CREDENTIALS", "GCP_ACCESS_TOKEN", "GCP_PRIVATE_KEY")) {
+            assertThat(configured.settings().find(name)).as(name).isEmpty();
+        }
+        assertThat(configured.settings().text("GCP_PROJECT_IDS")).isEqualTo("site-project");
+        // Who tests a job must be told the account and the project; the key is nobody's business.
+        assertThat(configured.redactor().redact("elder@my-project-123.example in my-project-123 with job-key-4711"))
+                .isEqualTo("elder@my-project-123.example in my-project-123 with ***");
+    }
+
     private Jobs.Configured configured() throws SQLException {
+        return configured("ldap");
+    }
+
+    private Jobs.Configured configured(String provider) throws SQLException {
         return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
-                .configuration(task());
+                .configuration(new Task("1.x", 1, provider, Instant.EPOCH, Instant.EPOCH, new PlanTask()));
     }
 
     private Jobs.Configured configured(String provider) throws SQLException {
