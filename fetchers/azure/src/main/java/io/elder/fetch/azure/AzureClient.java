@@ -69,20 +69,23 @@ final class AzureClient implements AutoCloseable {
         List<ObjectNode> items = new ArrayList<>();
         for (JsonNode item : page.path("value")) {
             if (!(item instanceof ObjectNode object)) {
-                throw new IllegalArgumentException(path + ": an item is " + item.getNodeType() + " (expected: an object)");
+                throw new IllegalArgumentException(
+                        path + ": an item is " + item.getNodeType() + " (expected: an object)");
             }
             items.add(object);
         }
         if (!page.path("value").isArray()) {
-            throw new IllegalArgumentException(path + ": value is " + page.path("value").getNodeType()
-                    + " (expected: a list)");
+            throw new IllegalArgumentException(
+                    path + ": value is " + page.path("value").getNodeType() + " (expected: a list)");
         }
         return new Page<>(items, page.path("nextLink").asText(null));
     }
 
     /** What the Resource Manager, or the provider behind it, calls a failure. */
     static String code(HttpFailure failure) {
-        return failure.body().at("/error/code").asText(failure.body().path("code").asText(""));
+        return failure.body()
+                .at("/error/code")
+                .asText(failure.body().path("code").asText(""));
     }
 
     /** An id comes from an answer, so it must not be able to lead away from the Resource Manager. */
@@ -91,7 +94,8 @@ final class AzureClient implements AutoCloseable {
             throw new IllegalArgumentException("an id that is no path: " + path + " (expected: /subscriptions/...)");
         }
         return Arrays.stream(path.split("/"))
-                .map(segment -> URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20"))
+                .map(segment ->
+                        URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20"))
                 .collect(Collectors.joining("/"));
     }
 

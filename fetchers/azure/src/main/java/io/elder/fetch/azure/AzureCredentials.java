@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -68,7 +69,9 @@ final class AzureCredentials implements TokenSource {
     public String token() throws IOException {
         lock.lock();
         try {
-            if (token == null || token.getExpiresAt().isBefore(OffsetDateTime.now().plus(MARGIN))) {
+            if (token == null
+                    || token.getExpiresAt()
+                            .isBefore(OffsetDateTime.now(ZoneOffset.UTC).plus(MARGIN))) {
                 token = credential.getTokenSync(wanted);
             }
             return token.getToken();

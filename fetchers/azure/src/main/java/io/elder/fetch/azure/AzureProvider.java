@@ -111,8 +111,11 @@ public final class AzureProvider implements Provider<AzureClient> {
                         "azure_subscription",
                         object -> lower(object.path("subscriptionId").asText()),
                         (azure, where, out) -> out.accept(out.request(() -> azure.get(of(where), SUBSCRIPTIONS)))),
-                Resource.root("azure_resource_group", AzureProvider::id, (azure, where, out) -> out.pages(
-                        nextLink -> azure.page(of(where) + "/resourcegroups", GROUPS, "", nextLink))),
+                Resource.root(
+                        "azure_resource_group",
+                        AzureProvider::id,
+                        (azure, where, out) ->
+                                out.pages(nextLink -> azure.page(of(where) + "/resourcegroups", GROUPS, "", nextLink))),
                 Resource.root("azure_vm", AzureProvider::id, AzureProvider::fetchMachines),
                 list("azure_vm_scale_set", "Microsoft.Compute/virtualMachineScaleSets", COMPUTE),
                 list("azure_disk", "Microsoft.Compute/disks", DISKS),
@@ -170,21 +173,29 @@ public final class AzureProvider implements Provider<AzureClient> {
 
     @Override
     public String identity(AzureClient azure) throws Exception {
-        int count = azure.page("/subscriptions", SUBSCRIPTIONS, "", null).items().size();
+        int count =
+                azure.page("/subscriptions", SUBSCRIPTIONS, "", null).items().size();
         return azure.principal() + ", who may read " + count + (count == 1 ? " subscription" : " subscriptions");
     }
 
     private static Resource<AzureClient> list(String kind, String type, String version) {
-        return Resource.root(kind, AzureProvider::id, (azure, where, out) -> out.pages(
-                nextLink -> azure.page(of(where) + "/providers/" + type, version, "", nextLink),
-                object -> accept(object, out)));
+        return Resource.root(
+                kind,
+                AzureProvider::id,
+                (azure, where, out) -> out.pages(
+                        nextLink -> azure.page(of(where) + "/providers/" + type, version, "", nextLink),
+                        object -> accept(object, out)));
     }
 
     private static Resource<AzureClient> child(
             Resource<AzureClient> parent, String kind, String segment, String version) {
-        return Resource.child(parent, kind, AzureProvider::id, (azure, where, above, out) -> out.pages(
-                nextLink -> azure.page(above.path("id").asText() + segment, version, "", nextLink),
-                object -> accept(object, out)));
+        return Resource.child(
+                parent,
+                kind,
+                AzureProvider::id,
+                (azure, where, above, out) -> out.pages(
+                        nextLink -> azure.page(above.path("id").asText() + segment, version, "", nextLink),
+                        object -> accept(object, out)));
     }
 
     /**

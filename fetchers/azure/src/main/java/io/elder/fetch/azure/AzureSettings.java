@@ -56,7 +56,8 @@ record AzureSettings(
 
     static AzureSettings from(Settings settings) {
         Cloud cloud = settings.oneOf("AZURE_CLOUD", Cloud.class, Cloud.PUBLIC);
-        // The other spellings are those of the files that "az ad sp create-for-rbac" writes, with --json-auth and without.
+        // The other spellings are those of the files that "az ad sp create-for-rbac" writes, with --json-auth and
+        // without.
         Optional<String> tenantId = settings.findAny("AZURE_TENANT_ID", "AZURE_TENANTID", "AZURE_TENANT");
         Optional<String> clientId = settings.findAny("AZURE_CLIENT_ID", "AZURE_CLIENTID", "AZURE_APPID");
         Optional<Secret> clientSecret = settings.findSecret("AZURE_CLIENT_SECRET")
@@ -77,12 +78,9 @@ record AzureSettings(
                 https(settings, "AZURE_ENDPOINT_URL", cloud.endpoint),
                 cloud.endpoint + "/.default",
                 cloud.authority,
-                settings.find("AZURE_AUTHORITY_HOST")
-                        .map(host -> https(
-                                        settings,
-                                        "AZURE_AUTHORITY_HOST",
-                                        host.contains("://") ? host : "https://" + host)
-                                .toString()),
+                settings.find("AZURE_AUTHORITY_HOST").map(host -> https(
+                                settings, "AZURE_AUTHORITY_HOST", host.contains("://") ? host : "https://" + host)
+                        .toString()),
                 tenantId,
                 clientId,
                 clientSecret,

@@ -29,8 +29,8 @@ final class Redaction {
             "connectionstring");
 
     /** A text of such a name; an object of such a name says where a key is kept. */
-    private static final Pattern SECRET_TEXT =
-            Pattern.compile(".*(password|passphrase|secret|accesskey|primarykey|secondarykey|sharedkey|accountkey|token)");
+    private static final Pattern SECRET_TEXT = Pattern.compile(
+            ".*(password|passphrase|secret|accesskey|primarykey|secondarykey|sharedkey|accountkey|token)");
 
     /** Lists of names and values: the names stay. */
     private static final Set<String> NAMED_VALUES =
