@@ -90,8 +90,7 @@ public final class AzureMapping implements Mapping {
                 switch (state) {
                     case "Enabled", "Warned", "PastDue" -> true;
                     case "Disabled", "Deleted" -> false;
-                    default ->
-                        throw new UnmappedValue("state", state, "Enabled, Warned, PastDue, Disabled or Deleted");
+                    default -> throw new UnmappedValue("state", state, "Enabled, Warned, PastDue, Disabled or Deleted");
                 };
         ResourceKey root = new ResourceKey("azure", "*", "azure", "azure");
         Output.Builder row = Output.row(ORGANIZATIONS, raw.key().toString())
@@ -162,7 +161,8 @@ public final class AzureMapping implements Mapping {
                 .attribute("license_type", properties.maybeText("licenseType"))
                 .attribute("priority", properties.maybeText("priority"))
                 .attribute("availability_set", properties.in("availabilitySet").maybeText("id"))
-                .attribute("vm_scale_set", properties.in("virtualMachineScaleSet").maybeText("id"))
+                .attribute(
+                        "vm_scale_set", properties.in("virtualMachineScaleSet").maybeText("id"))
                 .attribute("zones", some(raw.texts("zones")))
                 .attribute("principal_id", raw.in("identity").maybeText("principalId"))
                 .attribute("created", properties.maybeText("timeCreated"))
@@ -260,8 +260,7 @@ public final class AzureMapping implements Mapping {
         Raw properties = raw.in("properties");
         List<Output> rows = new ArrayList<>();
         rows.add(networking(raw, "other")
-                .attribute(
-                        "address_space", properties.in("addressSpace").texts("addressPrefixes"))
+                .attribute("address_space", properties.in("addressSpace").texts("addressPrefixes"))
                 .attribute("subnets_count", properties.objects("subnets").size())
                 .attribute("dns_servers", some(properties.in("dhcpOptions").texts("dnsServers")))
                 .attribute("ddos_protection", properties.maybeYes("enableDdosProtection"))
@@ -294,8 +293,8 @@ public final class AzureMapping implements Mapping {
         place(end < 0 ? "" : id.substring(0, end)).ifPresent(network -> row.refer("parent", network.key()));
         rows.add(row.build());
         id(properties, "networkSecurityGroup")
-                .ifPresent(group -> toEach(
-                        raw, rows, new Place(raw.key(), NETWORKING_RESOURCES), List.of(group), "secured_by"));
+                .ifPresent(group ->
+                        toEach(raw, rows, new Place(raw.key(), NETWORKING_RESOURCES), List.of(group), "secured_by"));
         return rows;
     }
 
@@ -344,7 +343,7 @@ public final class AzureMapping implements Mapping {
             group.ifPresent(id -> toEach(raw, rows, holder.get(), List.of(id), "secured_by"));
             toEach(raw, rows, holder.get(), balancers, "routed_through");
         } else {
-            toEach(raw, rows, self, balancers, "routed_through");
+            toEach(raw, rows, self, balancers, "connected_to");
         }
         return rows;
     }
@@ -363,8 +362,8 @@ public final class AzureMapping implements Mapping {
                 .attribute("zones", some(raw.texts("zones")))
                 .tags("azure", "public-ip", "network")
                 .build());
-        holder.ifPresent(id ->
-                toEach(raw, rows, new Place(raw.key(), NETWORKING_RESOURCES), List.of(id), "attached_to"));
+        holder.ifPresent(
+                id -> toEach(raw, rows, new Place(raw.key(), NETWORKING_RESOURCES), List.of(id), "attached_to"));
         return rows;
     }
 
@@ -519,8 +518,7 @@ public final class AzureMapping implements Mapping {
         rows.add(row.build());
         properties
                 .maybeText("vnetSubnetID")
-                .ifPresent(subnet ->
-                        toEach(raw, rows, new Place(raw.key(), ENTITIES), List.of(subnet), "attached"));
+                .ifPresent(subnet -> toEach(raw, rows, new Place(raw.key(), ENTITIES), List.of(subnet), "attached"));
         return rows;
     }
 
@@ -572,7 +570,8 @@ public final class AzureMapping implements Mapping {
                     default -> throw new UnmappedValue("properties.state", state, "Running or Stopped");
                 };
         // Words with commas between them: functionapp,linux
-        List<String> kind = List.of(raw.maybeText("kind").orElse("app").toLowerCase(Locale.ROOT).split(","));
+        List<String> kind = List.of(
+                raw.maybeText("kind").orElse("app").toLowerCase(Locale.ROOT).split(","));
         String method = kind.contains("functionapp")
                 ? "function"
                 : kind.contains("kubernetes") ? "kubernetes" : kind.contains("container") ? "docker" : "serverless";
@@ -615,8 +614,8 @@ public final class AzureMapping implements Mapping {
                 .build());
         properties
                 .maybeText("virtualNetworkSubnetId")
-                .ifPresent(subnet ->
-                        toEach(raw, rows, new Place(raw.key(), SERVICES), List.of(subnet), "connected_to"));
+                .ifPresent(
+                        subnet -> toEach(raw, rows, new Place(raw.key(), SERVICES), List.of(subnet), "connected_to"));
         return rows;
     }
 
@@ -683,7 +682,8 @@ public final class AzureMapping implements Mapping {
 
     /** Some providers write {@code East US} for {@code eastus}. */
     private static Optional<String> location(Raw raw) {
-        return raw.maybeText("location").map(text -> text.toLowerCase(Locale.ROOT).replace(" ", ""));
+        return raw.maybeText("location")
+                .map(text -> text.toLowerCase(Locale.ROOT).replace(" ", ""));
     }
 
     /** The states that the Resource Manager defines, and those that the providers read here add. */
@@ -745,7 +745,10 @@ public final class AzureMapping implements Mapping {
         String account = raw.key().account();
         return group(raw)
                 .map(name -> new ResourceKey(
-                        "azure", account, "azure_resource_group", "/subscriptions/" + account + "/resourcegroups/" + name))
+                        "azure",
+                        account,
+                        "azure_resource_group",
+                        "/subscriptions/" + account + "/resourcegroups/" + name))
                 .orElseGet(() -> subscription(account));
     }
 
@@ -763,8 +766,8 @@ public final class AzureMapping implements Mapping {
             id.append('/').append(segments[i]).append('/').append(segments[i + 1]);
             Target target = TYPES.get(type.toString());
             if (target != null && !segments[2].isBlank() && !segments[i + 1].isBlank()) {
-                found = Optional.of(new Place(
-                        new ResourceKey("azure", segments[2], target.kind(), id.toString()), target.table()));
+                found = Optional.of(
+                        new Place(new ResourceKey("azure", segments[2], target.kind(), id.toString()), target.table()));
             }
         }
         return found;
@@ -775,12 +778,15 @@ public final class AzureMapping implements Mapping {
         Map<String, Place> to = new TreeMap<>();
         Consumer<Place> add = place -> to.putIfAbsent(place.key().toString(), place);
         ids.forEach(id -> place(id).ifPresent(add));
-        to.values().stream().filter(place -> !place.key().equals(from.key())).forEach(place -> rows.add(
-                link(raw, from, place, how)));
+        to.values().stream()
+                .filter(place -> !place.key().equals(from.key()))
+                .forEach(place -> rows.add(link(raw, from, place, how)));
     }
 
     private static Output link(Raw raw, Place from, Place to, String how) {
-        String what = how + ":" + (from.key().equals(raw.key()) ? "" : from.key() + ":") + to.key();
+        // A resource speaks for at most one other of a kind.
+        String what =
+                how + ":" + (from.key().equals(raw.key()) ? "" : from.key().kind() + ":") + to.key();
         boolean isMapping = (from.table() == ENTITIES && to.table() == NETWORKING_RESOURCES)
                 || (from.table() == NETWORKING_RESOURCES && to.table() == ENTITIES);
         if (isMapping) {

@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Every example that the vendor gives of what is read here maps, or is rejected with a reason. */
+/** Every example that the vendor gives of what is read here maps, also those that a program filled. */
 class AzureExamplesTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Path EXAMPLES = Path.of("src/test/resources/azure-examples");
@@ -43,7 +43,7 @@ class AzureExamplesTest {
             entry("VirtualNetworkListAll", "azure_vnet"));
 
     @Test
-    void everyExampleMapsOrIsRejectedWithAReason() throws IOException {
+    void everyExampleMaps() throws IOException {
         Map<String, Integer> mapped = new TreeMap<>();
         List<String> rejected = new ArrayList<>();
         for (Path file : files()) {
@@ -75,16 +75,17 @@ class AzureExamplesTest {
                         entry("VirtualMachine_Get_InstanceViewAutoPlacedOnDedicatedHostGroup", 1),
                         entry("VirtualMachine_ListAll_MaximumSet_Gen", 2),
                         entry("VirtualMachine_ListAll_MinimumSet_Gen", 2),
+                        entry("VirtualMachine_List_MaximumSet_Gen", 2),
                         entry("VirtualMachine_List_MinimumSet_Gen", 2),
                         entry("VirtualNetworkListAll", 2)));
-        // Filled by a program: the code of a status is "aaaa...", which is no power state, but nor is it one of another
-        // sort that we would have to know.
-        assertThat(rejected).allSatisfy(reason -> assertThat(reason).contains("(expected: "));
+        assertThat(rejected).as("those that would be dead letters").isEmpty();
     }
 
     private static List<Path> files() throws IOException {
         try (Stream<Path> files = Files.list(EXAMPLES)) {
-            return files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
+            return files.filter(file -> file.toString().endsWith(".json"))
+                    .sorted()
+                    .toList();
         }
     }
 

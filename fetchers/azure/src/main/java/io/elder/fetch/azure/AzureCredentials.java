@@ -3,7 +3,6 @@ package io.elder.fetch.azure;
 import com.azure.core.credential.AccessToken;
 import com.azure.core.credential.TokenCredential;
 import com.azure.core.credential.TokenRequestContext;
-import com.azure.core.exception.ClientAuthenticationException;
 import com.azure.core.http.HttpClient;
 import com.azure.core.http.jdk.httpclient.JdkHttpClientBuilder;
 import com.azure.core.http.policy.FixedDelayOptions;
@@ -20,7 +19,6 @@ import com.microsoft.aad.msal4j.MsalServiceException;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -46,8 +44,10 @@ final class AzureCredentials implements TokenSource {
     private static final Pattern CODE = Pattern.compile("AADSTS(\\d+): [^\\r\\n]*");
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final TokenCredential credential;
+    private final AzureSettings settings;
+    private final HttpClient http;
     private final TokenRequestContext wanted;
+    private TokenCredential credential;
     private AccessToken token;
 
     AzureCredentials(AzureSettings settings) {
@@ -61,7 +61,8 @@ final class AzureCredentials implements TokenSource {
 
     /** @param http to the authority */
     AzureCredentials(AzureSettings settings, HttpClient http) {
-        this.credential = credential(settings, http);
+        this.settings = settings;
+        this.http = http;
         this.wanted = new TokenRequestContext().addScopes(settings.scope());
     }
 
@@ -72,6 +73,9 @@ final class AzureCredentials implements TokenSource {
             if (token == null
                     || token.getExpiresAt()
                             .isBefore(OffsetDateTime.now(ZoneOffset.UTC).plus(MARGIN))) {
+                if (credential == null) {
+                    credential = credential(settings, http);
+                }
                 token = credential.getTokenSync(wanted);
             }
             return token.getToken();
@@ -110,9 +114,6 @@ final class AzureCredentials implements TokenSource {
     }
 
     private static TokenCredential certificate(AzureSettings settings, HttpClient http, Path file) {
-        if (!Files.isReadable(file)) {
-            throw new IllegalArgumentException("AZURE_CLIENT_CERTIFICATE_PATH: " + file + " (expected: a file)");
-        }
         ClientCertificateCredentialBuilder builder = of(settings, http, new ClientCertificateCredentialBuilder());
         String name = file.toString().toLowerCase(Locale.ROOT);
         if (name.endsWith(".pfx") || name.endsWith(".p12")) {
@@ -181,9 +182,9 @@ final class AzureCredentials implements TokenSource {
                 default -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, said);
             };
         }
-        return e instanceof ClientAuthenticationException
-                ? new Verdict.Stop(StopReason.BAD_CREDENTIALS, said)
-                : new Verdict.Stop(StopReason.BAD_CONFIGURATION, said);
+        return e instanceof IllegalArgumentException || e instanceof IllegalStateException
+                ? new Verdict.Stop(StopReason.BAD_CONFIGURATION, said)
+                : new Verdict.Stop(StopReason.BAD_CREDENTIALS, said);
     }
 
     /** The authority's own words, if there are any: the library wraps them in advice. */
@@ -194,7 +195,14 @@ final class AzureCredentials implements TokenSource {
                 return code.group();
             }
         }
-        String message = String.valueOf(e.getMessage()).strip().replaceAll("\\s+", " ");
+        Throwable root = e;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String advice = String.valueOf(e.getMessage());
+        String message = (root == e ? advice : root.getMessage() + " (" + advice + ")")
+                .strip()
+                .replaceAll("\\s+", " ");
         return message.length() > 500 ? message.substring(0, 500) + "..." : message;
     }
 }

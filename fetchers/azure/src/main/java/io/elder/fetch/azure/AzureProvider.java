@@ -123,7 +123,7 @@ public final class AzureProvider implements Provider<AzureClient> {
                 // They come whole with their network.
                 Resource.child(vnets, "azure_subnet", AzureProvider::id, (azure, where, vnet, out) -> {
                     for (JsonNode subnet : vnet.at("/properties/subnets")) {
-                        accept((ObjectNode) subnet, out);
+                        accept(within(vnet, (ObjectNode) subnet), out);
                     }
                 }),
                 list("azure_network_interface", "Microsoft.Network/networkInterfaces", NETWORK),
@@ -195,7 +195,15 @@ public final class AzureProvider implements Provider<AzureClient> {
                 AzureProvider::id,
                 (azure, where, above, out) -> out.pages(
                         nextLink -> azure.page(above.path("id").asText() + segment, version, "", nextLink),
-                        object -> accept(object, out)));
+                        object -> accept(within(above, object), out)));
+    }
+
+    /** What has no place of its own is where its parent is. */
+    private static ObjectNode within(JsonNode parent, ObjectNode object) {
+        if (!object.has("location") && parent.has("location")) {
+            object.set("location", parent.get("location"));
+        }
+        return object;
     }
 
     /**

@@ -3,6 +3,7 @@ package io.elder.fetch.azure;
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -65,6 +66,10 @@ record AzureSettings(
                 .or(() -> settings.find("AZURE_APPID").flatMap(unused -> settings.findSecret("AZURE_PASSWORD")));
         Optional<Path> certificate =
                 settings.find("AZURE_CLIENT_CERTIFICATE_PATH").map(Path::of);
+        certificate
+                .filter(file -> !Files.isReadable(file))
+                .ifPresent(file ->
+                        settings.problem("AZURE_CLIENT_CERTIFICATE_PATH", file.toString(), "a file that can be read"));
         if (clientSecret.isPresent() || certificate.isPresent()) {
             String why = clientSecret.isPresent() ? "AZURE_CLIENT_SECRET" : "AZURE_CLIENT_CERTIFICATE_PATH";
             if (tenantId.isEmpty()) {

@@ -182,21 +182,48 @@ class AzureCredentialsTest {
     }
 
     @Test
-    void aPlatformsManagedIdentityIsAskedOnItsOwnEndpoint() throws Exception {
-        // As App Service says it: https://learn.microsoft.com/azure/app-service/overview-managed-identity
-        answer = "{\"access_token\": \"the-identitys\", \"expires_on\": \"" + (System.currentTimeMillis() / 1000 + 3600)
-                + "\", \"resource\": \"r\", \"token_type\": \"Bearer\"}";
+    void theManagedIdentityOfAMachineIsAskedForByTheNameOfTheApplication() throws Exception {
+        // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+        answer = "{\"access_token\": \"the-identitys\", \"expires_in\": \"3599\", \"expires_on\": \""
+                + (System.currentTimeMillis() / 1000 + 3599)
+                + "\", \"resource\": \"https://management.azure.com\", \"token_type\": \"Bearer\"}";
+        List<String> asked = new CopyOnWriteArrayList<>();
+        HttpClient here = http();
+        HttpClient toUs = request -> {
+            asked.add(request.getUrl().getHost());
+            request.setUrl("https://localhost:" + server.getAddress().getPort()
+                    + request.getUrl().getFile());
+            return here.send(request);
+        };
         AzureCredentials credentials = new AzureCredentials(
-                AzureSettings.from(Settings.of(Map.of(
-                        "AZURE_USE_MANAGED_IDENTITY",
-                        "true",
-                        "IDENTITY_ENDPOINT",
-                        "https://localhost:" + server.getAddress().getPort() + "/msi/token",
-                        "IDENTITY_HEADER",
-                        "the-header"))),
-                http());
+                AzureSettings.from(
+                        Settings.of(Map.of("AZURE_USE_MANAGED_IDENTITY", "true", "AZURE_CLIENT_ID", "the-client"))),
+                toUs);
         assertThat(credentials.token()).isEqualTo("the-identitys");
-        assertThat(paths.getFirst()).startsWith("GET /msi/token?").contains("resource=https");
+        assertThat(asked).containsOnly("169.254.169.254");
+        assertThat(paths.getLast())
+                .startsWith("GET /metadata/identity/oauth2/token?")
+                .contains("resource=https", "client_id=the-client");
+    }
+
+    @Test
+    void theDefaultChainTakesAFederatedTokenAndNothingOfTheProcessesEnvironment(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("token"), "kubernetes-says-who-we-are");
+        AzureCredentials credentials = credentials(Map.of("AZURE_FEDERATED_TOKEN_FILE", file.toString()));
+        assertThat(credentials.token()).isEqualTo("the-token");
+        assertThat(paths).containsExactly("POST /the-tenant/oauth2/v2.0/token");
+        assertThat(bodies.getFirst()).contains("client_assertion=kubernetes-says-who-we-are", "client_id=the-client");
+    }
+
+    @Test
+    void aCertificateThatIsNoneIsAWrongConfiguration(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("client.pem"), "not a certificate");
+        AzureCredentials credentials = credentials(Map.of("AZURE_CLIENT_CERTIFICATE_PATH", file.toString()));
+        assertThatThrownBy(credentials::token)
+                .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
+                        .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
+                                .as(stop.message())
+                                .isEqualTo(StopReason.BAD_CONFIGURATION)));
     }
 
     private static void assertStops(StopReason reason, String message) {
