@@ -15,6 +15,7 @@ import com.azure.identity.ClientCertificateCredentialBuilder;
 import com.azure.identity.ClientSecretCredentialBuilder;
 import com.azure.identity.DefaultAzureCredentialBuilder;
 import com.azure.identity.ManagedIdentityCredentialBuilder;
+import com.microsoft.aad.msal4j.MsalException;
 import com.microsoft.aad.msal4j.MsalServiceException;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -156,12 +157,17 @@ final class AzureCredentials implements TokenSource {
     }
 
     private static Verdict verdict(RuntimeException e, String said) {
+        boolean wasSent = false;
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            wasSent |= cause instanceof MsalException;
             if (cause instanceof SSLException) {
                 return new Verdict.Stop(StopReason.TLS, said);
             }
             if (cause instanceof IOException) {
-                return new Verdict.RetryWithBackoff();
+                // Files that are none, or have another password, are broken reads too.
+                return wasSent || cause.getClass().getName().startsWith("java.net.")
+                        ? new Verdict.RetryWithBackoff()
+                        : new Verdict.Stop(StopReason.BAD_CONFIGURATION, said);
             }
             if (cause instanceof MsalServiceException refused && refused.statusCode() != null) {
                 int status = refused.statusCode();

@@ -217,13 +217,24 @@ class AzureCredentialsTest {
 
     @Test
     void aCertificateThatIsNoneIsAWrongConfiguration(@TempDir Path folder) throws Exception {
-        Path file = Files.writeString(folder.resolve("client.pem"), "not a certificate");
-        AzureCredentials credentials = credentials(Map.of("AZURE_CLIENT_CERTIFICATE_PATH", file.toString()));
-        assertThatThrownBy(credentials::token)
-                .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                        .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
-                                .as(stop.message())
-                                .isEqualTo(StopReason.BAD_CONFIGURATION)));
+        Path none = Files.writeString(folder.resolve("client.pem"), "not a certificate");
+        for (Map<String, String> wrong : List.of(
+                Map.of("AZURE_CLIENT_CERTIFICATE_PATH", none.toString()),
+                Map.of(
+                        "AZURE_CLIENT_CERTIFICATE_PATH",
+                        store.toString(),
+                        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+                        "another-password"))) {
+            AzureCredentials credentials = credentials(wrong);
+            assertThatThrownBy(credentials::token)
+                    .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
+                            .isInstanceOfSatisfying(
+                                    Verdict.Stop.class,
+                                    stop -> assertThat(stop.reason())
+                                            .as(stop.message())
+                                            .isEqualTo(StopReason.BAD_CONFIGURATION)));
+        }
+        assertThat(paths).isEmpty();
     }
 
     private static void assertStops(StopReason reason, String message) {
