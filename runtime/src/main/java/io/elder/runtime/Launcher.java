@@ -151,6 +151,9 @@ public final class Launcher {
         if (!root.isDebugEnabled()) {
             Level libraries = root.isInfoEnabled() ? Level.WARN : root.isErrorEnabled() ? Level.ERROR : Level.OFF;
             LIBRARIES.forEach(library -> context.getLogger(library).setLevel(libraries));
+            // They log what they throw, several times over; who catches it says it once.
+            List.of("com.azure", "com.microsoft.aad")
+                    .forEach(library -> context.getLogger(library).setLevel(Level.OFF));
         }
         // Warns of every setting that is not its own; ours are shared by all clients.
         context.getLogger("org.apache.kafka.clients.producer.ProducerConfig").setLevel(Level.ERROR);

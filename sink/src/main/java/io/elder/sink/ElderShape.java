@@ -71,6 +71,7 @@ public enum ElderShape {
             entry("dependencytype.routes_to", "related_to"),
             entry("dependencytype.attached_to", "related_to"),
             entry("dependencytype.connected_to", "related_to"),
+            entry("dependencytype.secured_by", "related_to"),
             entry("identitytype.service", "service_account"));
 
     /** Columns that may not be null, have no default and nothing in a record: what a new row gets. Never updated. */

@@ -83,7 +83,24 @@ final class JobConfig implements Jobs {
             "USE_STARTTLS",
             "VERIFY_CERT",
             "CA_CERT",
-            "CA_FILE");
+            "CA_FILE",
+            "CLOUD",
+            "AUTHORITY_HOST");
+
+    /** Fields that say together who asks: a job that has one of them has none of the environment's. */
+    private static final Set<String> WHO_ASKS = Set.of(
+            "TENANT_ID",
+            "TENANTID",
+            "TENANT",
+            "CLIENT_ID",
+            "CLIENTID",
+            "APPID",
+            "CLIENT_SECRET",
+            "CLIENTSECRET",
+            "CLIENT_CERTIFICATE_PATH",
+            "CLIENT_CERTIFICATE_PASSWORD",
+            "FEDERATED_TOKEN_FILE",
+            "USE_MANAGED_IDENTITY");
 
     /** Secrets in a kubeconfig, be it YAML or JSON. */
     private static final Pattern WITHIN =
@@ -164,7 +181,7 @@ final class JobConfig implements Jobs {
             Map<String, String> job = job(task.getJobId(), prefix, known);
             if (job.keySet().stream().anyMatch(name -> redirects(name, prefix, job))) {
                 // Else a job that names its own server would be sent the site's password.
-                values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name));
+                values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name, prefix));
             }
             for (Together group : TOGETHER.getOrDefault(prefix, List.of())) {
                 if (group.fields().stream().anyMatch(field -> job.containsKey(prefix + field))) {
@@ -188,7 +205,8 @@ final class JobConfig implements Jobs {
     }
 
     private boolean redirects(String name, String prefix, Map<String, String> job) {
-        return TARGETS.contains(name.substring(prefix.length()))
+        String field = name.substring(prefix.length());
+        return (TARGETS.contains(field) || WHO_ASKS.contains(field))
                 && !job.get(name).equals(environment.find(name).orElse(""));
     }
 
@@ -218,8 +236,11 @@ final class JobConfig implements Jobs {
         }
     }
 
-    private static boolean isCredential(String name) {
-        return Redactor.isSecret(name) || name.endsWith("_BIND_DN") || name.endsWith("_USERNAME");
+    private static boolean isCredential(String name, String prefix) {
+        return Redactor.isSecret(name)
+                || name.endsWith("_BIND_DN")
+                || name.endsWith("_USERNAME")
+                || WHO_ASKS.contains(name.substring(prefix.length()));
     }
 
     /** A JSON object has fields like those of a job. Anything else, such as a kubeconfig, is for the provider to read. */
@@ -510,7 +531,10 @@ final class JobConfig implements Jobs {
     private void checkEndpoints(int id, String prefix, Map<String, String> values) {
         values.forEach((name, value) -> {
             String field = name.substring(prefix.length());
-            if ((field.equals("ENDPOINT") || field.endsWith("ENDPOINT_URL") || field.endsWith("_ENDPOINT"))
+            if ((field.equals("ENDPOINT")
+                            || field.endsWith("ENDPOINT_URL")
+                            || field.endsWith("_ENDPOINT")
+                            || field.equals("AUTHORITY_HOST"))
                     && !allowedEndpoints.contains(host(value))) {
                 throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT) + " "
                         + host(value) + " (expected: a host on ENDPOINT_ALLOWLIST)");

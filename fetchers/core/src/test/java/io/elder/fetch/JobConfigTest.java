@@ -89,6 +89,38 @@ class JobConfigTest {
     }
 
     @Test
+    void aJobWithAnApplicationOfItsOwnHasNothingOfTheSites() throws SQLException, IOException {
+        Path file = Files.writeString(
+                secrets.resolve("site.json"), "{\"clientId\": \"site-app\", \"clientSecret\": \"site-secret\"}");
+        environment.putAll(Map.of(
+                "AZURE_TENANT_ID", "site-tenant",
+                "AZURE_CLIENT_ID", "site-app",
+                "AZURE_CLIENT_CERTIFICATE_PATH", "/site.pem",
+                "AZURE_CREDENTIALS_FILE", file.toString(),
+                "AZURE_TIMEOUT", "5"));
+        job("{\"tenant_id\": \"t\", \"client_id\": \"c\", \"client_secret\": \"s\"}");
+        Map<String, String> values = configured("azure").settings().values();
+        assertThat(values.keySet())
+                .filteredOn(name -> name.startsWith("AZURE_"))
+                .containsExactlyInAnyOrder(
+                        "AZURE_TENANT_ID",
+                        "AZURE_CLIENT_ID",
+                        "AZURE_CLIENT_SECRET",
+                        "AZURE_CREDENTIALS_FILE",
+                        "AZURE_TIMEOUT");
+        assertThat(values).containsEntry("AZURE_TENANT_ID", "t").containsEntry("AZURE_CLIENT_SECRET", "s");
+
+        job("{\"tenant_id\": \"site-tenant\", \"subscription_ids\": [\"one\"]}");
+        assertThat(configured("azure").settings().values())
+                .as("the site's own tenant is no other one")
+                .containsEntry("AZURE_CLIENTSECRET", "site-secret")
+                .containsEntry("AZURE_CLIENT_CERTIFICATE_PATH", "/site.pem");
+
+        job("{\"authority_host\": \"https://evil.example\"}");
+        assertThatThrownBy(() -> configured("azure")).hasMessageContaining("expected: a host on ENDPOINT_ALLOWLIST");
+    }
+
+    @Test
     void aSecretReferenceIsTheFilesContentAndIsRedacted() throws SQLException, IOException {
         Files.writeString(secrets.resolve("ldap-bind"), "file-password\n");
         job("{\"bind_password\": \"secret://ldap-bind\"}");
@@ -315,11 +347,6 @@ class JobConfigTest {
 
     private Jobs.Configured configured(String provider) throws SQLException {
         return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
-                .configuration(new Task("1.x", 1, provider, Instant.EPOCH, Instant.EPOCH, new PlanTask()));
-    }
-
-    private Jobs.Configured configured(String provider) throws SQLException {
-        return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of())
                 .configuration(new Task("1.x", 1, provider, Instant.EPOCH, Instant.EPOCH, new PlanTask()));
     }
 
