@@ -1,2 +1,3 @@
 SELECT pipeline.publish_changes();
 SELECT pipeline.grant_access();
+SELECT pipeline.grant_console_access();

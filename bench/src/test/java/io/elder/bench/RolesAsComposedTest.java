@@ -37,6 +37,8 @@ class RolesAsComposedTest {
     private static final Map<String, String> DOT_ENV = Map.of(
             "ELDER_WORKER_PASSWORD",
             "worker-pw",
+            "ELDER_CONSOLE_PASSWORD",
+            "console-pw",
             "POSTGRES_PASSWORD",
             "owner-pw",
             "CONSOLE_TOKEN",

@@ -1,7 +1,7 @@
 package io.elder.console;
 
 /** A command could not do what it was asked for; the message says why, for an operator. */
-final class CommandFailed extends RuntimeException {
+public final class CommandFailed extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     CommandFailed(String message) {

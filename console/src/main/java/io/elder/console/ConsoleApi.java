@@ -9,11 +9,13 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.runtime.Component;
 import io.elder.runtime.Health;
+import io.elder.runtime.PortTakenException;
 import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HandlerType;
 import io.javalin.http.HttpResponseException;
+import io.javalin.util.JavalinBindException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -76,7 +78,11 @@ public final class ConsoleApi implements Component {
             config.http.defaultContentType = "application/json";
             routes(config);
         });
-        server.start(settings.host(), settings.port());
+        try {
+            server.start(settings.host(), settings.port());
+        } catch (JavalinBindException e) {
+            throw new PortTakenException("CONSOLE_PORT", settings.host(), settings.port(), e);
+        }
         LOG.info("console at http://{}:{}/api/v1", settings.host(), port());
     }
 

@@ -5,6 +5,8 @@ import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.kafka.common.KafkaException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -17,9 +19,6 @@ import picocli.CommandLine.Help.Ansi;
         description = "Elder Worker's commands.",
         synopsisSubcommandLabel = "COMMAND")
 public final class ElderCli {
-    /** Written by {@code ./elder up} while it runs. */
-    private static final Path RUNNING = Path.of(".elder", "site.env");
-
     private ElderCli() {}
 
     public static void main(String[] args) {
@@ -28,12 +27,12 @@ public final class ElderCli {
         String level = environment.find("LOG_LEVEL").orElse("ERROR");
         Settings settings = environment.with(java.util.Map.of("LOG_LEVEL", level));
         Launcher.logging(settings);
-        Terminal terminal = new Terminal(System.out, System.err, isTerminal());
-        System.exit(run(Site.orRunning(settings, RUNNING, terminal), terminal, args));
+        System.exit(run(settings, Terminal.ofProcess(), args));
     }
 
     static int run(Settings settings, Terminal terminal, String... args) {
-        Site site = new Site(settings);
+        List<String> words = new ArrayList<>(List.of(args));
+        Site site = Site.of(settings, folder(settings, words), terminal);
         // Help is asked for in each annotation: picocli hands methods the wrong arguments where it is added later.
         CommandLine line = new CommandLine(new ElderCli())
                 .addSubcommand(new JobsCommand(site, terminal))
@@ -44,28 +43,40 @@ public final class ElderCli {
                 .addSubcommand(new HeldCommands(site, terminal))
                 .addSubcommand(new DeadletterCommands(site, terminal))
                 .addSubcommand(new RebuildCommand(site, terminal));
+        tellOfData(line);
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.interactive() ? Ansi.AUTO : Ansi.OFF));
         line.setOut(new java.io.PrintWriter(terminal.out(), true, java.nio.charset.StandardCharsets.UTF_8));
         line.setErr(new java.io.PrintWriter(terminal.err(), true, java.nio.charset.StandardCharsets.UTF_8));
         line.setExecutionExceptionHandler((e, command, result) -> failed(terminal, e));
-        if (args.length == 0) {
+        if (words.isEmpty()) {
             line.usage(line.getErr());
             return 2;
         }
-        return line.execute(args);
+        return line.execute(words.toArray(String[]::new));
     }
 
-    /** From JDK 22 on there is a console also where nobody watches, and only from then on it can be asked. */
-    @SuppressWarnings("SystemConsoleNull")
-    private static boolean isTerminal() {
-        try {
-            return System.console() != null
-                    && (boolean) java.io.Console.class.getMethod("isTerminal").invoke(System.console());
-        } catch (NoSuchMethodException e) {
-            return true;
-        } catch (ReflectiveOperationException e) {
-            return false;
+    private static void tellOfData(CommandLine line) {
+        line.getCommandSpec()
+                .usageMessage()
+                .footer("", "--data=FOLDER, or ELDER_DATA, names the ./elder up to talk to if its folder is not .elder.");
+        line.getSubcommands().values().forEach(ElderCli::tellOfData);
+    }
+
+    /** Where {@code ./elder up} keeps its data: {@code --data} anywhere among the words, which is taken out, or ELDER_DATA. */
+    private static Path folder(Settings settings, List<String> words) {
+        String folder = settings.text("ELDER_DATA", ".elder");
+        for (int i = 0; i < words.size(); i++) {
+            if (words.get(i).startsWith("--data=")) {
+                folder = words.remove(i).substring("--data=".length());
+                break;
+            }
+            if (words.get(i).equals("--data") && i + 1 < words.size()) {
+                words.remove(i);
+                folder = words.remove(i);
+                break;
+            }
         }
+        return Path.of(folder);
     }
 
     private static int failed(Terminal terminal, Exception failure) {

@@ -16,7 +16,8 @@ import picocli.CommandLine.Command;
         description = {
             "Brings Elder's database to what the pipeline needs; adds, never changes what is there.",
             "Connects by DATABASE_OWNER_URL, else DATABASE_URL: the owner of Elder's tables.",
-            "ELDER_WORKER_PASSWORD and ELDER_CDC_PASSWORD, where set, become the passwords of these roles."
+            "ELDER_WORKER_PASSWORD, ELDER_CONSOLE_PASSWORD and ELDER_CDC_PASSWORD, where set, become the passwords of",
+            "these roles."
         })
 final class MigrateCommand implements Callable<Integer> {
     private final Site site;
@@ -31,6 +32,7 @@ final class MigrateCommand implements Callable<Integer> {
     public Integer call() throws SQLException {
         Database owner = Database.from(site.settings(), "DATABASE_OWNER_URL", "DATABASE_URL", "DB_URL");
         Optional<Secret> worker = site.settings().findSecret("ELDER_WORKER_PASSWORD");
+        Optional<Secret> console = site.settings().findSecret("ELDER_CONSOLE_PASSWORD");
         Optional<Secret> cdc = site.settings().findSecret("ELDER_CDC_PASSWORD");
         site.settings().check();
         try (HikariDataSource database = owner.pool("migrate", 4)) {
@@ -39,6 +41,10 @@ final class MigrateCommand implements Callable<Integer> {
                 if (worker.isPresent()) {
                     Migrations.setWorkerPassword(connection, worker.get().value());
                     terminal.line("role " + Migrations.WORKER_ROLE + ": password set");
+                }
+                if (console.isPresent()) {
+                    Migrations.setConsolePassword(connection, console.get().value());
+                    terminal.line("role " + Migrations.CONSOLE_ROLE + ": password set");
                 }
                 if (cdc.isPresent()) {
                     Migrations.setCdcPassword(connection, cdc.get().value());

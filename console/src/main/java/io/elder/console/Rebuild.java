@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -43,6 +44,8 @@ public final class Rebuild {
     private static final long PATIENCE = TimeUnit.SECONDS.toNanos(60);
     private static final long SESSION = TimeUnit.SECONDS.toNanos(12);
     private static final long TAIL = 1000;
+    private static final long LOOK = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final int BAR = 30;
 
     private final KafkaClients kafka;
     private final DataSource database;
@@ -65,6 +68,55 @@ public final class Rebuild {
         public boolean normalized() {
             return rawDone >= rawTotal;
         }
+
+        public boolean done() {
+            return normalized() && sinkRemaining == 0;
+        }
+
+        long percent() {
+            return rawTotal == 0 ? 100 : rawDone * 100 / rawTotal;
+        }
+
+        String text() {
+            return percent() + "% " + rawDone + " of " + rawTotal + " raw records, " + sinkRemaining + " rows to write";
+        }
+
+        String bar() {
+            int filled = (int) (percent() * BAR / 100);
+            return "[" + "#".repeat(filled) + ".".repeat(BAR - filled) + "] " + text();
+        }
+    }
+
+    /**
+     * Shows the progress until everything is rebuilt: a bar where a person watches, else a line whenever a tenth more is
+     * done.
+     *
+     * @param isWanted asked before each look; whoever waits may have given up
+     * @return whether it is rebuilt
+     */
+    public boolean watch(Terminal terminal, BooleanSupplier isWanted) throws SQLException {
+        int quiet = 0;
+        long told = -1;
+        while (isWanted.getAsBoolean()) {
+            Progress progress = progress();
+            // Twice in a row: the normalizer's last output may not have been there at the first look.
+            quiet = progress.done() ? quiet + 1 : 0;
+            terminal.progress(progress.bar());
+            if (!terminal.interactive() && (quiet == 2 || progress.percent() / 10 > told)) {
+                terminal.say("rebuild: " + progress.text());
+                told = progress.percent() / 10;
+            }
+            if (quiet == 2) {
+                terminal.progressDone();
+                terminal.line("rebuilt");
+                return true;
+            }
+            LockSupport.parkNanos(LOOK);
+            if (Thread.currentThread().isInterrupted()) {
+                return false;
+            }
+        }
+        return false;
     }
 
     /** The stages that still run, and would undo or be undone by a reset. */
@@ -184,9 +236,11 @@ public final class Rebuild {
         }
         long remaining = 0;
         try (Admin admin = Site.admin(kafka)) {
-            for (TopicPartition partition :
-                    offsets(admin, List.of(inventory), OffsetSpec.latest()).keySet()) {
-                remaining += records(partition, positions.getOrDefault(partition.partition(), 0L));
+            for (Map.Entry<TopicPartition, Long> end :
+                    offsets(admin, List.of(inventory), OffsetSpec.latest()).entrySet()) {
+                long from = positions.getOrDefault(end.getKey().partition(), 0L);
+                // Near the end only records count, lest the marks of transactions are waited for.
+                remaining += end.getValue() - from > TAIL ? end.getValue() - from : records(end.getKey(), from);
             }
         }
         return remaining;

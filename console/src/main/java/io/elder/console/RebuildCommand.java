@@ -14,11 +14,10 @@ import picocli.CommandLine.Option;
             "Derives the inventory anew from the raw topics. Stop the normalizer and the sink first, and start them",
             "when it says so; it shows their progress and ends when they are done. Rows are kept and keep their ids;",
             "with --empty they are deleted first. What people decided on held deletions is asked for again.",
-            "Run it where the normalizer ran, with its STATE_DIR; delete the state of others while they are stopped."
+            "Run it where the normalizer ran, with its STATE_DIR; delete the state of others while they are stopped.",
+            "Where everything is one process: ./elder up --rebuild."
         })
 final class RebuildCommand implements Callable<Integer> {
-    private static final int BAR = 30;
-
     private final Site site;
     private final Terminal terminal;
 
@@ -44,6 +43,9 @@ final class RebuildCommand implements Callable<Integer> {
         if (empty && !yes) {
             throw new BadInput("--empty deletes the inventory's rows (expected: --yes with it)");
         }
+        if (!watchOnly) {
+            site.refuseWhereEmbedded("rebuild");
+        }
         Database owner = Database.from(site.settings(), "DATABASE_OWNER_URL", "DATABASE_URL", "DB_URL");
         site.settings().check();
         try (HikariDataSource database = owner.pool("rebuild", 2)) {
@@ -54,31 +56,9 @@ final class RebuildCommand implements Callable<Integer> {
                 terminal.line("start the normalizer and the sink now");
             }
             if (!noWatch) {
-                watch(rebuild);
+                rebuild.watch(terminal, () -> true);
             }
         }
         return 0;
-    }
-
-    private void watch(Rebuild rebuild) throws Exception {
-        int quiet = 0;
-        long lastTold = 0;
-        while (quiet < 2) {
-            Rebuild.Progress progress = rebuild.progress();
-            long percent = progress.rawTotal() == 0 ? 100 : progress.rawDone() * 100 / progress.rawTotal();
-            String text = progress.rawDone() + " of " + progress.rawTotal() + " raw records, "
-                    + progress.sinkRemaining() + " rows to write";
-            int filled = (int) (percent * BAR / 100);
-            terminal.progress("[" + "#".repeat(filled) + ".".repeat(BAR - filled) + "] " + percent + "% " + text);
-            if (!terminal.interactive() && System.nanoTime() - lastTold > 5_000_000_000L) {
-                terminal.say("rebuild: " + percent + "% " + text);
-                lastTold = System.nanoTime();
-            }
-            // Twice in a row: the normalizer's last output may not have been there at the first look.
-            quiet = progress.normalized() && progress.sinkRemaining() == 0 ? quiet + 1 : 0;
-            Thread.sleep(1000);
-        }
-        terminal.progressDone();
-        terminal.line("rebuilt");
     }
 }

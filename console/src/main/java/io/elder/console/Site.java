@@ -2,6 +2,7 @@ package io.elder.console;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.elder.runtime.Database;
+import io.elder.runtime.DeclaredSettings;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Settings;
@@ -9,21 +10,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.kafka.clients.admin.Admin;
 
 /** What commands work on: this site's database and cluster, reached when a command needs them. */
 final class Site {
-    private final Settings settings;
+    private static final String RUNNING = "site.env";
+    private static final String PID = "ELDER_UP_PID";
 
-    Site(Settings settings) {
+    private final Settings settings;
+    private final Optional<Path> embedded;
+
+    private Site(Settings settings, Optional<Path> embedded) {
         this.settings = settings;
+        this.embedded = embedded;
     }
 
     /**
-     * The settings themselves where they say where the site is; else with those of the {@code ./elder up} that runs in this
-     * folder, if one does. Never a mixture: its topics and somebody else's database would not belong together.
+     * The site that the settings name, where they do; else that of the {@code ./elder up} that runs on this folder, if one
+     * does. Never a mixture: its topics and somebody else's database would not belong together.
      */
-    static Settings orRunning(Settings settings, Path running, Terminal terminal) {
+    static Site of(Settings settings, Path folder, Terminal terminal) {
         boolean named = settings.findAny(
                         "KAFKA_BOOTSTRAP_SERVERS",
                         "SCHEMA_REGISTRY_URL",
@@ -31,11 +38,32 @@ final class Site {
                         "DB_URL",
                         "DATABASE_OWNER_URL")
                 .isPresent();
-        if (named || !Files.isReadable(running)) {
-            return settings;
+        if (named || !Files.isDirectory(folder)) {
+            DeclaredSettings.onClassPath().noteUnknown(settings);
+            return new Site(settings, Optional.empty());
         }
-        terminal.say("elder: using the running pipeline of " + running);
-        return settings.with(Launcher.dotEnv(running));
+        Path running = folder.resolve(RUNNING);
+        Map<String, String> values = new HashMap<>(Launcher.dotEnv(running));
+        boolean lives = Optional.ofNullable(values.remove(PID))
+                .flatMap(pid -> ProcessHandle.of(Long.parseLong(pid)))
+                .isPresent();
+        if (lives) {
+            terminal.say("elder: using the running pipeline of " + running);
+        }
+        Settings all = lives ? settings.with(values) : settings;
+        DeclaredSettings.onClassPath().noteUnknown(all);
+        return new Site(all, Optional.of(folder));
+    }
+
+    /** What needs the normalizer and the sink stopped can't be done beside a process that holds everything. */
+    void refuseWhereEmbedded(String command) {
+        if (embedded.isPresent()) {
+            String data = embedded.get().equals(Path.of(".elder")) ? "" : " --data=" + embedded.get();
+            throw new CommandFailed(command
+                    + " needs the broker without the normalizer and the sink, and ./elder up holds"
+                    + " all of them in " + embedded.get() + " (expected: stop it if it runs, then ./elder up" + data
+                    + " --" + command + "; or the settings of another site, e.g. KAFKA_BOOTSTRAP_SERVERS)");
+        }
     }
 
     Settings settings() {
@@ -54,6 +82,7 @@ final class Site {
         Map<String, String> patience =
                 new HashMap<>(Map.of("KAFKA_DEFAULT_API_TIMEOUT_MS", "15000", "KAFKA_REQUEST_TIMEOUT_MS", "10000"));
         patience.keySet().removeIf(name -> settings.find(name).isPresent());
+        settings.check();
         Settings impatient = settings.with(patience);
         KafkaClients kafka = new KafkaClients(impatient);
         impatient.check();

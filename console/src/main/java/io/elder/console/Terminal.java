@@ -8,9 +8,27 @@ import java.util.Arrays;
 import java.util.List;
 
 /** Where a command prints: data on standard output, words about it on standard error. */
-record Terminal(PrintStream out, PrintStream err, boolean interactive) {
+public record Terminal(PrintStream out, PrintStream err, boolean interactive) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int WIDEST = 60;
+
+    /** This process's. */
+    public static Terminal ofProcess() {
+        return new Terminal(System.out, System.err, isWatched());
+    }
+
+    /** From JDK 22 on there is a console also where nobody watches, and only from then on it can be asked. */
+    @SuppressWarnings("SystemConsoleNull")
+    private static boolean isWatched() {
+        try {
+            return System.console() != null
+                    && (boolean) java.io.Console.class.getMethod("isTerminal").invoke(System.console());
+        } catch (NoSuchMethodException e) {
+            return true;
+        } catch (ReflectiveOperationException e) {
+            return false;
+        }
+    }
 
     void json(JsonNode node) {
         out.println(node.toPrettyString());
@@ -20,11 +38,11 @@ record Terminal(PrintStream out, PrintStream err, boolean interactive) {
         json(JSON.createArrayNode().addAll(nodes));
     }
 
-    void line(String text) {
+    public void line(String text) {
         out.println(text);
     }
 
-    void say(String text) {
+    public void say(String text) {
         err.println(text);
     }
 

@@ -47,6 +47,7 @@ class ConsoleApiTest {
 
     private static EmbeddedDatabase server;
     private static final Map<String, HikariDataSource> DATABASES = new HashMap<>();
+    private static final Map<String, HikariDataSource> AS_CONSOLE = new HashMap<>();
     private static final Map<String, ConsoleApi> CONSOLES = new HashMap<>();
 
     @BeforeAll
@@ -54,6 +55,7 @@ class ConsoleApiTest {
         server = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         for (String shape : new String[] {"A", "B", "C"}) {
             DATABASES.put(shape, TestDatabase.open(server, shape));
+            AS_CONSOLE.put(shape, TestDatabase.asConsole(server, shape));
             CONSOLES.put(shape, console(shape, Optional.empty()));
         }
     }
@@ -61,6 +63,7 @@ class ConsoleApiTest {
     @AfterAll
     static void stop() {
         CONSOLES.values().forEach(ConsoleApi::close);
+        AS_CONSOLE.values().forEach(HikariDataSource::close);
         DATABASES.values().forEach(HikariDataSource::close);
         server.close();
     }
@@ -267,7 +270,7 @@ class ConsoleApiTest {
 
     private static ConsoleApi console(String shape, Optional<Secret> token) {
         ConsoleApi console = new ConsoleApi(
-                new ConsoleSettings("127.0.0.1", 0, true, token), DATABASES.get(shape), Optional.empty());
+                new ConsoleSettings("127.0.0.1", 0, true, token), AS_CONSOLE.get(shape), Optional.empty());
         console.start();
         return console;
     }

@@ -273,22 +273,58 @@ class ElderCliTest {
         words.add("--help");
         Run help = run(Settings.of(Map.of()), words.toArray(String[]::new));
         assertThat(help.code()).isZero();
-        assertThat(help.out()).contains("Usage: elder " + command);
+        assertThat(help.out()).contains("Usage: elder " + command, "--data=FOLDER");
     }
 
     @Test
-    void aPipelineThatRunsHereIsUsedWhereNothingElseIsNamed() throws IOException {
-        Path running = folder.resolve("site.env");
-        Files.writeString(running, "# up\nDATABASE_URL=" + database.url("postgres", "shape_a") + "\n");
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        Terminal terminal = new Terminal(System.out, new PrintStream(err, true, StandardCharsets.UTF_8), false);
+    void thePipelineThatRunsOnTheDataFolderIsUsedWhereNothingElseIsNamed() throws IOException {
+        Path data = Files.createDirectory(folder.resolve("up"));
+        Path running = data.resolve("site.env");
+        String up = "DATABASE_URL=" + database.url("postgres", "shape_a") + "\nKAFKA_BOOTSTRAP_SERVERS="
+                + broker.bootstrapServers() + "\nELDER_UP_PID=";
+        Files.writeString(running, up + ProcessHandle.current().pid() + "\n");
+        Settings byName = Settings.of(Map.of("ELDER_DATA", data.toString()));
 
-        Settings found = Site.orRunning(Settings.of(Map.of("LOG_LEVEL", "ERROR")), running, terminal);
-        assertThat(found.find("DATABASE_URL")).contains(database.url("postgres", "shape_a"));
-        assertThat(err.toString(StandardCharsets.UTF_8)).contains(running.toString());
-        Settings named = Settings.of(Map.of("KAFKA_BOOTSTRAP_SERVERS", "elsewhere:9092"));
-        assertThat(Site.orRunning(named, running, terminal)).isSameAs(named);
-        assertThat(Site.orRunning(named, folder.resolve("none"), terminal)).isSameAs(named);
+        for (Run found : List.of(
+                run(byName, "jobs", "list"),
+                run(Settings.of(Map.of()), "--data=" + data, "jobs", "list"),
+                run(Settings.of(Map.of()), "jobs", "list", "--data", data.toString()))) {
+            assertThat(found.code()).as(found.err()).isZero();
+            assertThat(found.err()).contains("using the running pipeline of " + running);
+        }
+        Run refused = run(byName, "rebuild");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err()).contains("stop it if it runs, then ./elder up --data=" + data + " --rebuild;");
+        Run elsewhere = run(byName.with(Map.of("DATABASE_URL", "nonsense")), "jobs", "list");
+        assertThat(elsewhere.err()).doesNotContain("using").contains("DATABASE_URL: not a PostgreSQL URL");
+
+        Files.writeString(running, up + Integer.MAX_VALUE + "\n");
+        Run stale = run(byName, "jobs", "list");
+        assertThat(stale.code()).isEqualTo(2);
+        assertThat(stale.err()).doesNotContain("using").contains("DATABASE_URL: not set");
+    }
+
+    @Test
+    void aMisspeltSettingIsReportedBeforeAnythingIsDone() {
+        Run run = run(settings.with(Map.of("CONSOLE_PROT", "1")), "jobs", "list");
+        assertThat(run.code()).isEqualTo(2);
+        assertThat(run.err()).contains("CONSOLE_PROT: no such setting (did you mean CONSOLE_PORT?)");
+    }
+
+    @Test
+    void progressIsABarForAPersonAndLinesForALog() {
+        Rebuild.Progress half = new Rebuild.Progress(500, 1000, 7);
+        assertThat(half.bar())
+                .isEqualTo("[###############...............] 50% 500 of 1000 raw records, 7 rows to write");
+        assertThat(new Rebuild.Progress(0, 0, 0).bar())
+                .isEqualTo("[##############################] 100% 0 of 0 raw records, 0 rows to write");
+        assertThat(half.done()).isFalse();
+        assertThat(new Rebuild.Progress(3, 3, 1).done()).isFalse();
+        assertThat(new Rebuild.Progress(3, 3, 0).done()).isTrue();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        new Terminal(System.out, new PrintStream(err, true, StandardCharsets.UTF_8), true).progress(half.bar());
+        new Terminal(System.out, new PrintStream(err, true, StandardCharsets.UTF_8), false).progress("nobody looks");
+        assertThat(err.toString(StandardCharsets.UTF_8)).isEqualTo("\r\033[K" + half.bar());
     }
 
     private static HeldPlan plan(Instant now, Object body) {

@@ -38,6 +38,19 @@ final class TestDatabase {
         return new Database(server.jdbcUrl("postgres", name), "postgres", new Secret("")).pool("test-" + name, 4);
     }
 
+    /** With the rights that the console has. */
+    static HikariDataSource asConsole(EmbeddedDatabase server, String shape) throws SQLException {
+        String name = "shape_" + shape.toLowerCase(java.util.Locale.ROOT);
+        try (Connection owner = server.connect(name)) {
+            Migrations.setConsolePassword(owner, "console-password");
+        }
+        return new Database(
+                        server.jdbcUrl(Migrations.CONSOLE_ROLE, name),
+                        Migrations.CONSOLE_ROLE,
+                        new Secret("console-password"))
+                .pool("console-" + name, 4);
+    }
+
     static void run(EmbeddedDatabase server, String name, String sql) throws SQLException {
         try (Connection connection = server.connect(name);
                 Statement statement = connection.createStatement()) {

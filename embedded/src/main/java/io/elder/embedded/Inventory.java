@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,14 +67,16 @@ final class Inventory {
         return table.toString();
     }
 
-    /** Whether there was a run, and every run that was started has become visible. */
-    boolean allRunsVisible() throws SQLException {
+    /** Whether as many runs as expected were started since then, or more, and all of them have become visible. */
+    boolean areRunsVisible(Instant since, int expected) throws SQLException {
         long[] counts = new long[2];
-        query("select count(*), count(visible_at) from pipeline.runs", rows -> {
-            counts[0] = rows.getLong(1);
-            counts[1] = rows.getLong(2);
-        });
-        return counts[0] > 0 && counts[0] == counts[1];
+        query(
+                "select count(*), count(visible_at) from pipeline.runs where started_at >= timestamptz '" + since + "'",
+                rows -> {
+                    counts[0] = rows.getLong(1);
+                    counts[1] = rows.getLong(2);
+                });
+        return counts[0] >= expected && counts[0] == counts[1];
     }
 
     /** Whether the newest run of any provider failed, wholly or in part. */

@@ -2,23 +2,31 @@ package io.elder.embedded;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.elder.cdc.CdcMain;
+import io.elder.cdc.CdcSettings;
 import io.elder.console.ConsoleMain;
+import io.elder.console.ConsoleSettings;
 import io.elder.console.JobTester;
+import io.elder.console.Rebuild;
+import io.elder.console.Terminal;
 import io.elder.embedded.servers.EmbeddedBroker;
 import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.fetch.ConnectivityCheck;
 import io.elder.fetch.FetcherMain;
 import io.elder.normalizer.Normalizer;
+import io.elder.normalizer.NormalizerSettings;
 import io.elder.runtime.Component;
 import io.elder.runtime.Database;
+import io.elder.runtime.DeclaredSettings;
 import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
 import io.elder.runtime.TopicCreation;
 import io.elder.scheduler.SchedulerMain;
+import io.elder.scheduler.SchedulerSettings;
 import io.elder.schemas.db.Migrations;
 import io.elder.sink.SinkMain;
+import io.elder.sink.SinkSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -39,6 +47,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +57,8 @@ import org.slf4j.LoggerFactory;
 public final class Pipeline implements Component {
     private static final String DATABASE = "elder";
     private static final String OWNER = "postgres";
+    private static final String WORKER_PASSWORD = "worker-password";
+    private static final String CONSOLE_PASSWORD = "console-password";
     private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
     private static final Logger LOG = LoggerFactory.getLogger(Pipeline.class);
@@ -55,10 +68,11 @@ public final class Pipeline implements Component {
     private final Metrics metrics;
     private final int brokerPort;
     private final int databasePort;
-    private final Map<String, Component> roles = new LinkedHashMap<>();
+    private final Map<String, Component> roles = new ConcurrentSkipListMap<>();
     private EmbeddedBroker broker;
     private EmbeddedDatabase database;
     private boolean toldWhereItIs;
+    private volatile boolean everythingRuns;
 
     /**
      * @param folder where everything is kept across restarts
@@ -70,11 +84,65 @@ public final class Pipeline implements Component {
         this.metrics = metrics;
         this.brokerPort = settings.whole("EMBEDDED_KAFKA_PORT", 0, 0, 65535);
         this.databasePort = settings.whole("EMBEDDED_POSTGRES_PORT", 0, 0, 65535);
-        settings.check();
+        readAll(settings);
+    }
+
+    /** Reads what the roles will read, so that all that is wrong is told at once, and before anything is started. */
+    private static void readAll(Settings settings) {
+        Settings all = settings.with(Map.of("DATABASE_URL", "postgresql://localhost/" + DATABASE));
+        DeclaredSettings.onClassPath().noteUnknown(all);
+        for (String port : List.of("EMBEDDED_KAFKA_PORT", "EMBEDDED_POSTGRES_PORT", "HEALTH_CHECK_PORT")) {
+            all.whole(port, 0, 0, 65535);
+        }
+        ConsoleSettings.from(all);
+        CdcSettings.from(all);
+        SchedulerSettings.from(all);
+        FetcherMain.readSettings(all);
+        NormalizerSettings.from(all);
+        SinkSettings.from(all);
+        all.check();
     }
 
     @Override
     public void start() {
+        startServers();
+        Map<String, Supplier<Component>> all = new LinkedHashMap<>();
+        all.put("console", () -> ConsoleMain.component(consoleSettings(), Optional.of(tester(workerSettings()))));
+        all.put("cdc", () -> CdcMain.component(ownerSettings(), metrics));
+        all.put("scheduler", () -> SchedulerMain.component(workerSettings(), metrics));
+        all.put("fetcher", () -> FetcherMain.component(workerSettings(), metrics));
+        all.put("normalizer", () -> new Normalizer(workerSettings(), metrics));
+        all.put("sink", () -> SinkMain.component(workerSettings(), metrics));
+        startRoles(all);
+        everythingRuns = true;
+    }
+
+    /**
+     * Derives the inventory anew from the raw topics before anything else is started; call it before {@link #start}.
+     *
+     * @param empty whether the rows are deleted first
+     * @param isWanted asked again and again; whoever waits may have given up
+     * @return whether it is rebuilt
+     */
+    public boolean rebuild(boolean empty, Terminal terminal, BooleanSupplier isWanted)
+            throws SQLException, IOException {
+        startServers();
+        Settings owner = ownerSettings();
+        try (HikariDataSource pool = Database.from(owner).pool("rebuild", 2)) {
+            Rebuild rebuild = new Rebuild(new KafkaClients(owner), pool, folder.resolve("state"));
+            rebuild.reset(empty, terminal::line);
+            Map<String, Supplier<Component>> needed = new LinkedHashMap<>();
+            needed.put("normalizer", () -> new Normalizer(workerSettings(), metrics));
+            needed.put("sink", () -> SinkMain.component(workerSettings(), metrics));
+            startRoles(needed);
+            return rebuild.watch(terminal, isWanted);
+        }
+    }
+
+    private void startServers() {
+        if (broker != null) {
+            return;
+        }
         CompletableFuture<EmbeddedDatabase> startingDatabase = CompletableFuture.supplyAsync(this::startDatabase);
         CompletableFuture<EmbeddedBroker> startingBroker =
                 CompletableFuture.supplyAsync(() -> EmbeddedBroker.start(folder.resolve("kafka"), brokerPort));
@@ -87,23 +155,28 @@ public final class Pipeline implements Component {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
-        String workerPassword = workerPassword();
-        Settings owner = settings(OWNER, null);
-        Settings worker = settings("elder_worker", workerPassword);
-        migrate(workerPassword);
-        TopicCreation.createMissing(new KafkaClients(owner));
-        tellWhereItIs(owner);
-        roles.put("console", ConsoleMain.component(owner, Optional.of(tester(worker))));
-        roles.put("cdc", CdcMain.component(owner, metrics));
-        roles.put("scheduler", SchedulerMain.component(worker, metrics));
-        roles.put("fetcher", FetcherMain.component(worker, metrics));
-        roles.put("normalizer", new Normalizer(worker, metrics));
-        roles.put("sink", SinkMain.component(worker, metrics));
-        // Each waits for its own threads; together they are up as soon as the slowest.
-        roles.values().stream()
+        migrate();
+        TopicCreation.createMissing(new KafkaClients(ownerSettings()));
+        tellWhereItIs();
+    }
+
+    /** Those that do not run yet. Each waits for its own threads; together they are up as soon as the slowest. */
+    private void startRoles(Map<String, Supplier<Component>> wanted) {
+        List<Component> started = new ArrayList<>();
+        wanted.forEach((name, role) -> {
+            if (!roles.containsKey(name)) {
+                started.add(role.get());
+                roles.put(name, started.getLast());
+            }
+        });
+        List<CompletableFuture<Void>> starts = started.stream()
                 .map(role -> CompletableFuture.runAsync(role::start))
-                .toList()
-                .forEach(CompletableFuture::join);
+                .toList();
+        try {
+            CompletableFuture.allOf(starts.toArray(CompletableFuture[]::new)).join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
     }
 
     /** The database, for looking at what arrived. */
@@ -117,12 +190,20 @@ public final class Pipeline implements Component {
 
     /** Settings as an operator's command beside this pipeline would have them. */
     public Settings ownerSettings() {
-        return settings(OWNER, null);
+        return settings(database.url(OWNER, DATABASE));
+    }
+
+    private Settings workerSettings() {
+        return settings(database.url(Migrations.WORKER_ROLE, password(WORKER_PASSWORD), DATABASE));
+    }
+
+    private Settings consoleSettings() {
+        return settings(database.url(Migrations.CONSOLE_ROLE, password(CONSOLE_PASSWORD), DATABASE));
     }
 
     @Override
     public Health health() {
-        if (database == null || broker == null) {
+        if (!everythingRuns) {
             return Health.notReady("starting");
         }
         List<Health> parts = new ArrayList<>();
@@ -189,24 +270,23 @@ public final class Pipeline implements Component {
         };
     }
 
-    private void migrate(String workerPassword) {
+    private void migrate() {
         Migrations.migrate(database.jdbcUrl(OWNER, DATABASE), OWNER, "");
         try (Connection connection = database.connect(DATABASE)) {
-            Migrations.setWorkerPassword(connection, workerPassword);
+            Migrations.setWorkerPassword(connection, password(WORKER_PASSWORD));
+            Migrations.setConsolePassword(connection, password(CONSOLE_PASSWORD));
         } catch (SQLException e) {
-            throw new IllegalStateException("the password of elder_worker could not be set: " + e.getMessage(), e);
+            throw new IllegalStateException("the passwords of the roles could not be set: " + e.getMessage(), e);
         }
     }
 
-    private Settings settings(String user, String password) {
+    private Settings settings(String databaseUrl) {
         Map<String, String> values = new LinkedHashMap<>();
         values.put("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers());
         values.put("SCHEMA_REGISTRY_URL", "inprocess://up");
         values.put("TOPIC_PARTITIONS", given.text("TOPIC_PARTITIONS", "2"));
         values.put("TOPIC_REPLICATION_FACTOR", "1");
-        values.put(
-                "DATABASE_URL",
-                password == null ? database.url(user, DATABASE) : database.url(user, password, DATABASE));
+        values.put("DATABASE_URL", databaseUrl);
         values.put("CDC_DATABASE_URL", database.url(OWNER, DATABASE));
         // The broker inside allows what a stock broker does not: to notice within seconds that its one worker was
         // killed.
@@ -217,8 +297,13 @@ public final class Pipeline implements Component {
     }
 
     /** For operators' commands beside this process, which read it where nothing else says where the site is. */
-    private void tellWhereItIs(Settings owner) {
+    private void tellWhereItIs() {
+        Settings console = consoleSettings();
         StringBuilder lines = new StringBuilder("# written by ./elder up, deleted when it stops\n");
+        lines.append("ELDER_UP_PID=").append(ProcessHandle.current().pid()).append('\n');
+        lines.append("DATABASE_OWNER_URL=")
+                .append(ownerSettings().text("DATABASE_URL"))
+                .append('\n');
         for (String name : List.of(
                 "KAFKA_BOOTSTRAP_SERVERS",
                 "DATABASE_URL",
@@ -226,7 +311,7 @@ public final class Pipeline implements Component {
                 "TOPIC_PARTITIONS",
                 "TOPIC_REPLICATION_FACTOR",
                 "STATE_DIR")) {
-            lines.append(name).append('=').append(owner.text(name)).append('\n');
+            lines.append(name).append('=').append(console.text(name)).append('\n');
         }
         try {
             // One that a killed process left may be open to others.
@@ -244,8 +329,8 @@ public final class Pipeline implements Component {
     }
 
     /** Made up once per folder, readable by its owner only. */
-    private String workerPassword() {
-        Path file = folder.resolve("worker-password");
+    private String password(String name) {
+        Path file = folder.resolve(name);
         try {
             if (Files.exists(file)) {
                 return Files.readString(file, StandardCharsets.UTF_8).strip();

@@ -1,13 +1,17 @@
 package io.elder.embedded;
 
 import com.unboundid.ldap.sdk.LDAPException;
+import io.elder.console.CommandFailed;
+import io.elder.console.Terminal;
 import io.elder.embedded.servers.ServerStartException;
 import io.elder.runtime.Health;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.OpsServer;
+import io.elder.runtime.PortTakenException;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
+import io.elder.scheduler.SchedulerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,9 +44,17 @@ public final class UpMain implements Callable<Integer> {
     private boolean once;
 
     @Option(
+            names = "--rebuild",
+            description = "first derive the inventory anew from the raw topics; rows are kept and keep their ids")
+    private boolean rebuild;
+
+    @Option(names = "--empty", description = "with --rebuild: delete the rows of the inventory first")
+    private boolean empty;
+
+    @Option(
             names = "--data",
-            defaultValue = ".elder",
-            description = "where everything is kept (default: ${DEFAULT-VALUE})")
+            paramLabel = "FOLDER",
+            description = "where everything is kept (default: ELDER_DATA, .elder)")
     private Path folder;
 
     public static void main(String[] args) {
@@ -51,6 +63,10 @@ public final class UpMain implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException, SQLException, LDAPException {
+        if (empty && !rebuild) {
+            System.err.println("--empty: alone (expected: --rebuild with it)");
+            return 2;
+        }
         Instant begin = Instant.now();
         Map<String, String> defaults = new LinkedHashMap<>(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "WARN"));
         defaults.putAll(Launcher.environment().values());
@@ -63,11 +79,19 @@ public final class UpMain implements Callable<Integer> {
             Settings settings = Settings.of(defaults);
             String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
             int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
-            settings.check();
+            folder = folder == null ? Path.of(settings.text("ELDER_DATA", ".elder")) : folder;
+            int connectors = SchedulerSettings.from(settings).connectors().size();
             Files.createDirectories(folder);
             try (Pipeline pipeline = new Pipeline(folder.toAbsolutePath(), settings, metrics);
                     OpsServer ops = new OpsServer(host, port, "up", pipeline, metrics)) {
+                if (once && connectors == 0) {
+                    System.err.println("--once: no connector is enabled (expected: e.g. LDAP_ENABLED=true, or --demo)");
+                    return 2;
+                }
                 System.out.println("starting the broker, the database and the roles under " + folder);
+                if (rebuild && !pipeline.rebuild(empty, Terminal.ofProcess(), () -> told.getCount() > 0)) {
+                    return 1;
+                }
                 pipeline.start();
                 if (!awaitReady(pipeline, told)) {
                     return 1;
@@ -78,13 +102,13 @@ public final class UpMain implements Callable<Integer> {
                         host,
                         ops.port(),
                         settings.text("CONSOLE_PORT", "5000"));
-                return watch(new Inventory(pipeline.database()), directory, told);
+                return watch(new Inventory(pipeline.database()), directory, told, begin, connectors);
             }
         } catch (SettingsException e) {
             System.err.println("these settings are wrong:");
             e.problems().forEach(problem -> System.err.println("  " + problem));
             return 2;
-        } catch (ServerStartException e) {
+        } catch (ServerStartException | CommandFailed | PortTakenException e) {
             System.err.println(e.getMessage());
             return 1;
         } finally {
@@ -92,10 +116,10 @@ public final class UpMain implements Callable<Integer> {
         }
     }
 
-    private int watch(Inventory inventory, DemoDirectory directory, CountDownLatch told)
+    private int watch(
+            Inventory inventory, DemoDirectory directory, CountDownLatch told, Instant begin, int connectors)
             throws InterruptedException, SQLException, LDAPException {
-        Instant begin = Instant.now();
-        Instant nextChange = begin.plusSeconds(15);
+        Instant nextChange = Instant.now().plusSeconds(15);
         String shown = "";
         while (!told.await(1, TimeUnit.SECONDS)) {
             String line = inventory.line();
@@ -103,7 +127,7 @@ public final class UpMain implements Callable<Integer> {
                 System.out.println(line);
                 shown = line;
             }
-            if (once && inventory.allRunsVisible()) {
+            if (once && inventory.areRunsVisible(begin, connectors)) {
                 System.out.println();
                 System.out.print(inventory.table());
                 return inventory.lastRunsFailed() ? 1 : 0;

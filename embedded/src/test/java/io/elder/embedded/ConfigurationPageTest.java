@@ -2,6 +2,7 @@ package io.elder.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.elder.runtime.DeclaredSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -11,34 +12,51 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** {@code docs/configuration.md} names every setting that the code reads, and none that it does not. */
+/** Every setting that the code reads is declared, and the reverse; {@code docs/configuration.md} is made of the declarations. */
 class ConfigurationPageTest {
     private static final Path ROOT = Path.of("..");
-    private static final Pattern DOCUMENTED = Pattern.compile("^\\| `([A-Z][A-Z0-9_]+)`", Pattern.MULTILINE);
-    private static final Pattern LITERAL = Pattern.compile(
-            "\"((?:CDC|CONSOLE|CREATE|DATABASE|DB|DEFAULT|DELETE|DISCOVERY|ELDER|EMBEDDED|ENDPOINT|FETCHER|HEALTH|HELD|IDENTITY|JOBS|KAFKA|LAST|LDAP|LOG|NORMALIZER|PURGE|RAW|SCHEMA|SECRETS|SINK|STATE|SYNC|TOPIC)_[A-Z0-9_]*[A-Z0-9])\"");
-    /** Look like settings of ours and are not: names of Kafka's own, and the end of a name. */
+    private static final Path PAGE = ROOT.resolve("docs/configuration.md");
+    /** Look like settings of ours and are not: client settings of Kafka's own, and the end of a name. */
     private static final Set<String> NOT_OURS = Set.of(
-            "KAFKA_VALUE_SERIALIZER",
-            "KAFKA_VALUE_DESERIALIZER",
             "KAFKA_HEAP_OPTS",
             "KAFKA_OPTS",
             "KAFKA_DEFAULT_API_TIMEOUT_MS",
             "KAFKA_REQUEST_TIMEOUT_MS",
+            "ELDER_UP_PID",
             "ENDPOINT_URL");
 
+    private final DeclaredSettings declared = DeclaredSettings.onClassPath();
+
     @Test
-    void everySettingThatIsReadIsDocumentedAndTheReverse() throws IOException {
-        Set<String> read = new TreeSet<>();
+    void everySettingThatIsReadIsDeclaredAndTheReverse() throws IOException {
+        String words = declared.namesRead().stream()
+                .map(name -> name.substring(0, name.indexOf('_')))
+                .distinct()
+                .collect(Collectors.joining("|"));
+        Set<String> read = names(Pattern.compile("\\$\\{(ELDER_[A-Z_]+)"), ROOT.resolve("elder"));
+        Pattern literal = Pattern.compile("\"((?:" + words + ")_[A-Z0-9_]*[A-Z0-9])\"");
         for (Path source : sources()) {
-            names(LITERAL, source).stream()
-                    .filter(name -> !NOT_OURS.contains(name))
-                    .forEach(read::add);
+            read.addAll(names(literal, source));
         }
-        assertThat(names(DOCUMENTED, ROOT.resolve("docs/configuration.md"))).containsExactlyInAnyOrderElementsOf(read);
+        read.removeAll(NOT_OURS);
+        assertThat(declared.namesRead()).containsExactlyInAnyOrderElementsOf(read);
+    }
+
+    @Test
+    void thePageIsMadeOfTheDeclarations() throws IOException {
+        if (Boolean.getBoolean("golden.rewrite") && System.getenv("CI") == null) {
+            Files.writeString(PAGE, declared.page());
+        }
+        assertThat(Files.readString(PAGE))
+                .as(
+                        "%s; ./mvnw -pl embedded -am test -Dtest=ConfigurationPageTest -Dgolden.rewrite=true"
+                                + " -Dsurefire.failIfNoSpecifiedTests=false writes it",
+                        PAGE)
+                .isEqualTo(declared.page());
     }
 
     private static List<Path> sources() throws IOException {

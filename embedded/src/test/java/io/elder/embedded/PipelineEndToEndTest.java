@@ -82,7 +82,17 @@ class PipelineEndToEndTest {
 
         metrics = new Metrics();
         pipeline = new Pipeline(
-                folder, Settings.of(Map.of("CONSOLE_PORT", "0", "DISCOVERY_MAX_CONCURRENT", "4")), metrics);
+                folder,
+                Settings.of(Map.of(
+                        "CONSOLE_PORT",
+                        "0",
+                        "DISCOVERY_MAX_CONCURRENT",
+                        "4",
+                        "KAFKA_VALUE_SERIALIZER",
+                        SitesSerdes.Writer.class.getName(),
+                        "KAFKA_VALUE_DESERIALIZER",
+                        SitesSerdes.Reader.class.getName())),
+                metrics);
         pipeline.start();
         await().atMost(Duration.ofSeconds(90)).until(() -> pipeline.health().ok());
     }
@@ -229,6 +239,14 @@ class PipelineEndToEndTest {
         }
         assertThat(pipeline.status().toString()).doesNotContain(PASSWORD);
         assertThat(metrics.scrape()).doesNotContain(PASSWORD);
+    }
+
+    @Test
+    @Order(100)
+    void everyRecordOfTheseRunsWentThroughTheSitesOwnSerializers() {
+        List<String> written = List.of("elder.tasks.ldap", "elder.raw.ldap", "elder.runs", "elder.inventory");
+        assertThat(SitesSerdes.WRITTEN).containsAll(written);
+        assertThat(SitesSerdes.READ).containsAll(written);
     }
 
     private static String person(String uid) throws LDAPException {

@@ -14,14 +14,15 @@ import com.unboundid.ldap.sdk.Modification;
 import com.unboundid.ldap.sdk.ModificationType;
 import com.zaxxer.hikari.HikariDataSource;
 import io.elder.console.Rebuild;
-import io.elder.embedded.servers.EmbeddedBroker;
-import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.console.Terminal;
 import io.elder.runtime.Database;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.net.InetAddress;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -145,61 +146,64 @@ class RebuildTest {
 
         pipeline.close();
         assertThat(folder.resolve("site.env")).doesNotExist();
-        List<String> said = reset(false);
-        assertThat(said).anyMatch(line -> line.startsWith("state of the normalizer deleted"));
-        startPipeline();
-        awaitReplayed();
+        Shown log = rebuild(false, false);
         assertThat(all(ROWS)).isEqualTo(before);
+        assertThat(log.out()).contains("state of the normalizer deleted", "rebuilt");
+        assertThat(log.err().lines())
+                .allMatch(line -> line.matches("rebuild: \\d+% \\d+ of \\d+ raw records, \\d+ rows to write"))
+                .last()
+                .satisfies(
+                        line -> assertThat(line).matches("rebuild: 100% (\\d+) of \\1 raw records, 0 rows to write"));
+        pipeline.start();
+        await().atMost(Duration.ofSeconds(60)).until(() -> pipeline.health().ok());
 
         pipeline.close();
-        reset(true);
-        startPipeline();
-        awaitReplayed();
+        Shown bar = rebuild(true, true);
         assertThat(all(CONTENT)).isEqualTo(content);
+        assertThat(bar.out()).containsPattern("inventory emptied: \\d+ rows deleted, 0 kept");
+        assertThat(bar.err())
+                .startsWith("\r\033[K[")
+                .containsPattern("\r\\033\\[K\\[#{30}] 100% (\\d+) of \\1 raw records, 0 ");
         assertThat(rows("select t::text from discovery_history t order by id")).isEqualTo(history);
         assertThat(rows("select count(*) from pipeline.runs")).containsExactly("2");
+
+        pipeline.start();
+        await().atMost(Duration.ofSeconds(60)).until(() -> pipeline.health().ok());
+        directory.modify("uid=p5,ou=people," + BASE, new Modification(ModificationType.REPLACE, "mail", "p5@new.test"));
+        rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
+        awaitRuns(3);
+        assertThat(rows("select count(*) from identities where email = 'p5@new.test'"))
+                .containsExactly("1");
+    }
+
+    private record Shown(String out, String err) {}
+
+    /** A new process would do the same: {@code ./elder up --rebuild}. */
+    private Shown rebuild(boolean empty, boolean interactive) throws Exception {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        pipeline = newPipeline();
+        boolean done = pipeline.rebuild(
+                empty,
+                new Terminal(
+                        new PrintStream(out, true, StandardCharsets.UTF_8),
+                        new PrintStream(err, true, StandardCharsets.UTF_8),
+                        interactive),
+                () -> true);
+        assertThat(done).isTrue();
+        assertThat(pipeline.health().ok()).as("ready before all of it runs").isFalse();
+        assertThat(pipeline.status()).containsOnlyKeys("normalizer", "sink");
+        return new Shown(out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+
+    private Pipeline newPipeline() {
+        return new Pipeline(folder, Settings.of(Map.of("CONSOLE_PORT", "0")), metrics);
     }
 
     private void startPipeline() {
-        pipeline = new Pipeline(folder, Settings.of(Map.of("CONSOLE_PORT", "0")), metrics);
+        pipeline = newPipeline();
         pipeline.start();
         await().atMost(Duration.ofSeconds(90)).until(() -> pipeline.health().ok());
-    }
-
-    /** With the servers of the folder alone, as where only the normalizer and the sink are stopped. */
-    private List<String> reset(boolean empty) throws Exception {
-        List<String> said = new ArrayList<>();
-        try (EmbeddedDatabase server = EmbeddedDatabase.start(folder.resolve("postgres"), 0);
-                EmbeddedBroker broker = EmbeddedBroker.start(folder.resolve("kafka"), 0)) {
-            Settings settings = Settings.of(Map.of(
-                    "KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers(),
-                    "SCHEMA_REGISTRY_URL", "inprocess://up",
-                    "TOPIC_PARTITIONS", "2",
-                    "TOPIC_REPLICATION_FACTOR", "1",
-                    "DATABASE_URL", server.url("postgres", "elder")));
-            try (HikariDataSource database = Database.from(settings).pool("test", 2)) {
-                Rebuild rebuild = new Rebuild(new KafkaClients(settings), database, folder.resolve("state"));
-                rebuild.reset(empty, said::add);
-                assertThat(rebuild.progress().rawDone()).isZero();
-                assertThat(rebuild.progress().rawTotal()).isGreaterThan(2 * PEOPLE);
-            }
-        }
-        assertThat(Files.exists(folder.resolve("state/elder-normalizer"))).isFalse();
-        return said;
-    }
-
-    private void awaitReplayed() {
-        Settings settings = pipeline.ownerSettings();
-        try (HikariDataSource database = Database.from(settings).pool("test", 2)) {
-            Rebuild rebuild = new Rebuild(new KafkaClients(settings), database, folder.resolve("state"));
-            await().atMost(Duration.ofSeconds(60))
-                    .pollInterval(Duration.ofSeconds(1))
-                    .during(Duration.ofSeconds(3))
-                    .until(() -> {
-                        Rebuild.Progress progress = rebuild.progress();
-                        return progress.normalized() && progress.sinkRemaining() == 0;
-                    });
-        }
     }
 
     private void group(String name, List<String> members) throws LDAPException {

@@ -1,12 +1,17 @@
 package io.elder.runtime;
 
 import io.elder.schemas.Topics;
+import io.elder.schemas.serde.AvroDeserializer;
+import io.elder.schemas.serde.AvroSerializer;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serializer;
 
 /**
  * How this site's Kafka cluster is reached. Every {@code KAFKA_X_Y} of the environment becomes {@code x.y} of every client,
@@ -17,6 +22,8 @@ public final class KafkaClients {
     /** Names that look like client settings and are not. */
     private static final Set<String> NOT_CLIENT_SETTINGS =
             Set.of("KAFKA_VALUE_SERIALIZER", "KAFKA_VALUE_DESERIALIZER", "KAFKA_HEAP_OPTS", "KAFKA_OPTS");
+
+    private static final Set<String> OURS = Set.of(AvroSerializer.class.getName(), AvroDeserializer.class.getName());
 
     private final Map<String, Object> common = new TreeMap<>();
     private final Topics topics;
@@ -37,6 +44,10 @@ public final class KafkaClients {
             common.put("basic.auth.credentials.source", "USER_INFO");
             common.put("basic.auth.user.info", user.value());
         });
+        name(settings, "KAFKA_VALUE_SERIALIZER", Serializer.class)
+                .ifPresent(type -> common.put(AvroSerializer.SITES_OWN, type));
+        name(settings, "KAFKA_VALUE_DESERIALIZER", Deserializer.class)
+                .ifPresent(type -> common.put(AvroDeserializer.SITES_OWN, type));
         common.put("auto.register.schemas", settings.yes("SCHEMA_REGISTRY_AUTO_REGISTER", true));
         this.topics = new Topics(
                 settings.text("TOPIC_PREFIX", "elder."), settings.duration("RAW_RETENTION", Duration.ofDays(90)));
@@ -107,6 +118,22 @@ public final class KafkaClients {
         settings.put("consumer.heartbeat.interval.ms", 1000);
         settings.put("consumer.auto.offset.reset", "earliest");
         return settings;
+    }
+
+    /** The class that a setting names, if it can stand for the type. */
+    private static Optional<String> name(Settings settings, String setting, Class<?> type) {
+        Optional<String> name = settings.find(setting).filter(found -> !OURS.contains(found));
+        name.ifPresent(found -> {
+            try {
+                if (type.isAssignableFrom(Class.forName(found))) {
+                    return;
+                }
+            } catch (ClassNotFoundException | LinkageError e) {
+                // noted below, like a class of another kind
+            }
+            settings.problem(setting, found, "a class of the class path that is a " + type.getName());
+        });
+        return name;
     }
 
     private static String dotted(String name) {

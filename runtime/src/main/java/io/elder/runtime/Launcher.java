@@ -54,7 +54,7 @@ public final class Launcher {
      * Runs until the process is told to stop.
      *
      * @param args {@code NAME=value} overrides of settings
-     * @return the exit code: 0 after a clean stop, 2 for wrong settings
+     * @return the exit code: 0 after a clean stop, 1 if it could not start, 2 for wrong settings
      */
     public static int run(String role, String[] args, Factory factory) {
         Settings settings = environment().with(overrides(args));
@@ -64,6 +64,7 @@ public final class Launcher {
         String host = settings.text("HEALTH_CHECK_HOST", "0.0.0.0");
         int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
         try {
+            DeclaredSettings.onClassPath().noteUnknown(settings);
             component = factory.create(settings, metrics);
             settings.check();
         } catch (SettingsException e) {
@@ -88,6 +89,10 @@ public final class Launcher {
             log.info("{} stopping", role);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            System.err.println(role + ": could not start: " + e.getMessage());
+            log.debug("could not start", e);
+            return 1;
         } finally {
             component.close();
             metrics.close();

@@ -1,6 +1,7 @@
 package io.elder.runtime;
 
 import io.javalin.Javalin;
+import io.javalin.util.JavalinBindException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -35,7 +36,11 @@ public final class OpsServer implements AutoCloseable {
                 context.json(status);
             });
         });
-        server.start(host, port);
+        try {
+            server.start(host, port);
+        } catch (JavalinBindException e) {
+            throw new PortTakenException("HEALTH_CHECK_PORT", host, port, e);
+        }
         LOG.info("{}: /healthz, /metrics and /status on http://{}:{}", service, host, server.port());
     }
 

@@ -149,6 +149,11 @@ public final class Settings {
         problems.add(name + ": " + found + " (expected: " + expected + ")");
     }
 
+    /** Notes a name that is none of ours. Its value is not told: it may be a secret. */
+    void unknown(String name, String hint) {
+        problems.add(name + ": no such setting (" + hint + ")");
+    }
+
     /** @throws SettingsException with every problem noted so far */
     public void check() {
         if (!problems.isEmpty()) {

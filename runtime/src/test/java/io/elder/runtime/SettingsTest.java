@@ -87,6 +87,11 @@ class SettingsTest {
                 .containsEntry("bootstrap.servers", "k:9")
                 .containsEntry("security.protocol", "SASL_SSL")
                 .containsEntry("group.id", "team-sink");
+        assertThat(kafka.common()).doesNotContainKey("elder.value.serializer");
+        String named = "org.apache.kafka.common.serialization.StringSerializer";
+        assertThat(new KafkaClients(Settings.of(Map.of("KAFKA_VALUE_SERIALIZER", named))).producer("x"))
+                .containsEntry("elder.value.serializer", named)
+                .doesNotContainKey("value.serializer");
         assertThat(kafka.topics().raw("ldap").name()).isEqualTo("team.raw.ldap");
     }
 }

@@ -232,8 +232,9 @@ final class RunLedger {
                 }
                 String status = row.getString(3);
                 String problem = row.getString(12);
-                if (problem != null) {
-                    notes.addFirst(problem);
+                String blocked = blocked(connection, run);
+                if (problem != null || blocked != null) {
+                    notes.addFirst(problem == null ? blocked : problem);
                     status = "failed";
                 } else if (!notes.isEmpty() && "completed".equals(status)) {
                     status = failedSeals == seals ? "failed" : "partial";
@@ -258,6 +259,23 @@ final class RunLedger {
                         held,
                         row.getObject(13, OffsetDateTime.class));
                 write(connection, closing);
+            }
+        }
+    }
+
+    /** Why rows of the run's scopes can't be written until somebody does something about it; null if all are. */
+    private static String blocked(Connection connection, String run) throws SQLException {
+        String sql = "SELECT p.reason, count(*) OVER () FROM pipeline.pending_rows p JOIN pipeline.runs r"
+                + " ON p.scope = ANY (r.sealed) WHERE r.run_id = ? AND p.reason IS NOT NULL"
+                // The organisation itself, by its name, before what waits for it.
+                + " ORDER BY p.table_name <> 'organizations', p.source_key LIMIT 1";
+        try (PreparedStatement query = connection.prepareStatement(sql)) {
+            query.setString(1, run);
+            try (ResultSet row = query.executeQuery()) {
+                if (!row.next()) {
+                    return null;
+                }
+                return row.getString(1) + "; rows that wait for such: " + row.getLong(2);
             }
         }
     }
@@ -399,8 +417,10 @@ final class RunLedger {
                 + " ON CONFLICT (run_id) DO UPDATE SET job_id = excluded.job_id, provider = excluded.provider,"
                 + " started_at = coalesce(r.started_at, excluded.started_at), status = excluded.status,"
                 + " error = coalesce(excluded.error, r.error), next_run_at = excluded.next_run_at,"
-                + " sealed = excluded.sealed, failed = excluded.failed, discovered = excluded.discovered,"
-                + " finished_at = excluded.finished_at WHERE r.visible_at IS NULL RETURNING history_id";
+                + " sealed = CASE WHEN ? THEN excluded.sealed ELSE coalesce(r.sealed, '{}') || excluded.sealed END,"
+                + " failed = CASE WHEN ? THEN excluded.failed ELSE coalesce(r.failed, '{}') || excluded.failed END,"
+                + " discovered = excluded.discovered, finished_at = excluded.finished_at"
+                + " WHERE r.visible_at IS NULL RETURNING history_id";
         boolean hasHistory;
         try (PreparedStatement upsert = connection.prepareStatement(sql)) {
             upsert.setString(1, event.getRunId());
@@ -419,7 +439,10 @@ final class RunLedger {
             upsert.setArray(
                     9, TableLayout.texts(connection, finished.getFailed().toArray(String[]::new)));
             upsert.setLong(10, finished.getDiscovered());
-            upsert.setObject(11, at(event.getAt()));
+            // Over only with the last part: a run that is over is closed once what it sealed is visible.
+            upsert.setObject(11, finished.getLast() ? at(event.getAt()) : null);
+            upsert.setBoolean(12, finished.getPart() == 0);
+            upsert.setBoolean(13, finished.getPart() == 0);
             try (ResultSet row = upsert.executeQuery()) {
                 if (!row.next()) {
                     return;

@@ -4,22 +4,13 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.elder.runtime.Component;
 import io.elder.runtime.Health;
 import io.elder.schemas.Topics;
-import io.elder.schemas.avro.InventoryRecord;
-import io.elder.schemas.avro.RunEvent;
-import io.elder.schemas.avro.RunFinished;
-import io.elder.schemas.avro.ScopeMark;
-import io.elder.schemas.serde.AvroDeserializer;
-import io.elder.schemas.serde.AvroSerializer;
-import io.elder.schemas.serde.DeadLetter;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -30,25 +21,18 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -61,7 +45,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class SinkLoop implements Component {
     private static final Logger LOG = LoggerFactory.getLogger(SinkLoop.class);
-    private static final String STAGE = "sink";
+    static final String STAGE = "sink";
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration SHORTEST_RETRY = Duration.ofMillis(100);
     private static final int ANSWER_WITHIN_MILLIS = 120_000;
@@ -76,44 +60,10 @@ public final class SinkLoop implements Component {
         }
     }
 
-    @FunctionalInterface
-    private interface Writing {
-        void run() throws SQLException;
-    }
-
-    /**
-     * What the book of runs is told.
-     *
-     * @param closes whether the run may be closable afterwards
-     */
-    private record Entry(String run, boolean closes, ConsumerRecord<byte[], byte[]> source, Writing write) {}
-
-    private record Refused(ConsumerRecord<byte[], byte[]> source, String errorClass, String message) {}
-
-    /** What a transaction did, counted once it is committed. */
-    private static final class Outcome {
-        private final Map<String, Integer> rows = new TreeMap<>();
-        private final List<Refused> refused = new ArrayList<>();
-        private final List<Long> timestamps = new ArrayList<>();
-
-        void clear() {
-            rows.clear();
-            refused.clear();
-            timestamps.clear();
-        }
-
-        void add(InventoryWriter.Written written) {
-            written.rows().forEach((what, count) -> rows.merge(what, count, Integer::sum));
-        }
-    }
-
     private final SinkSettings settings;
     private final Topics topics;
     private final MeterRegistry meters;
     private final Timer visible;
-    private final AvroDeserializer<InventoryRecord> inventoryDeserializer = new AvroDeserializer<>();
-    private final AvroDeserializer<RunEvent> runDeserializer = new AvroDeserializer<>();
-    private final AvroSerializer<InventoryRecord> inventorySerializer = new AvroSerializer<>();
     private final AtomicBoolean stopping = new AtomicBoolean();
     private final AtomicLong rowsWritten = new AtomicLong();
     private final Map<TopicPartition, Long> expected = new HashMap<>();
@@ -125,8 +75,7 @@ public final class SinkLoop implements Component {
     private volatile KafkaConsumer<byte[], byte[]> consumer;
     private HikariDataSource database;
     private KafkaProducer<byte[], byte[]> producer;
-    private InventoryWriter writer;
-    private RunLedger ledger;
+    private Delivery delivery;
     private int inventoryPartitions;
     private boolean rebalanced;
     private Instant settledAt = Instant.EPOCH;
@@ -139,9 +88,6 @@ public final class SinkLoop implements Component {
                 .description("From a record's entry in the topic inventory to its commit in PostgreSQL")
                 .publishPercentiles(0.5, 0.99)
                 .register(meters);
-        inventoryDeserializer.configure(settings.kafka().common(), false);
-        inventorySerializer.configure(settings.kafka().common(), false);
-        runDeserializer.configure(settings.kafka().common(), false);
     }
 
     @Override
@@ -209,6 +155,7 @@ public final class SinkLoop implements Component {
     private void open() {
         database = settings.database().pool(STAGE, 2);
         Map<String, Object> producing = settings.kafka().producer(STAGE);
+        delivery = null;
         producer = new KafkaProducer<>(producing, new ByteArraySerializer(), new ByteArraySerializer());
         Map<String, Object> consuming = settings.kafka().consumer(STAGE);
         consuming.put("max.poll.records", settings.batchSize());
@@ -274,15 +221,22 @@ public final class SinkLoop implements Component {
                 trouble = null;
             }
             if (!assigned.isEmpty() && Instant.now().isAfter(settledAt.plus(settings.settleInterval()))) {
-                untilDone("waiting rows", true, this::settle);
+                Delivery.Outcome outcome = new Delivery.Outcome();
+                if (untilDone("waiting rows", true, (connection, careful) -> {
+                    outcome.clear();
+                    delivery.settle(connection, careful, outcome);
+                })) {
+                    count(outcome);
+                }
                 settledAt = Instant.now();
             }
             return;
         }
-        Outcome outcome = new Outcome();
+        Delivery.Outcome outcome = new Delivery.Outcome();
         if (untilDone("batch", true, (connection, careful) -> {
             outcome.clear();
-            write(connection, records, careful, outcome);
+            fence(connection, records);
+            delivery.write(connection, records, careful, outcome);
         })) {
             for (TopicPartition partition : records.partitions()) {
                 expected.put(partition, next(records, partition));
@@ -334,7 +288,7 @@ public final class SinkLoop implements Component {
             } catch (IllegalStateException e) {
                 // The tables are not as they must be: somebody is migrating, or has to.
                 waitForDatabase(what + ": " + e.getMessage());
-                writer = null;
+                delivery = null;
             }
             careful = false;
             if (!pauseFor(wait)) {
@@ -383,19 +337,16 @@ public final class SinkLoop implements Component {
     }
 
     private void prepare(Connection connection) throws SQLException {
-        try (PreparedStatement limits = connection.prepareStatement("SET LOCAL lock_timeout TO '15s'")) {
-            limits.execute();
-        }
-        if (writer == null) {
-            ElderShape found = ElderShape.detect(connection);
-            shape = found;
-            writer = new InventoryWriter(found, settings.rules());
-            ledger = new RunLedger(found);
-            LOG.info("the database has shape {}", found);
-        }
+        InventoryWriter.prepare(connection);
         if (inventoryPartitions == 0) {
             inventoryPartitions =
                     consumer.partitionsFor(topics.inventory().name()).size();
+        }
+        if (delivery == null) {
+            ElderShape found = ElderShape.detect(connection);
+            shape = found;
+            delivery = new Delivery(settings, found, inventoryPartitions, producer);
+            LOG.info("the database has shape {}", found);
         }
     }
 
@@ -431,144 +382,6 @@ public final class SinkLoop implements Component {
         consumer.resume(positioned);
     }
 
-    private void write(Connection connection, ConsumerRecords<byte[], byte[]> records, boolean careful, Outcome outcome)
-            throws SQLException, FencedException {
-        fence(connection, records);
-        Map<String, ConsumerRecord<byte[], byte[]>> sources = new HashMap<>();
-        List<InventoryWriter.Incoming> incoming = new ArrayList<>();
-        List<Entry> marks = new ArrayList<>();
-        List<Entry> events = new ArrayList<>();
-        for (ConsumerRecord<byte[], byte[]> record : records) {
-            try {
-                if (record.topic().equals(topics.runs().name())) {
-                    if (record.value() != null) {
-                        RunEvent event = runDeserializer.deserialize(record.topic(), record.value());
-                        boolean ends = event.getBody() instanceof RunFinished;
-                        events.add(new Entry(event.getRunId(), ends, record, () -> ledger.event(connection, event)));
-                    }
-                    continue;
-                }
-                InventoryRecord read = record.value() == null
-                        ? null
-                        : inventoryDeserializer.deserialize(record.topic(), record.value());
-                if (read != null && read.getBody() instanceof ScopeMark mark) {
-                    marks.add(new Entry(
-                            read.getRunId(),
-                            true,
-                            record,
-                            () -> ledger.mark(connection, read, mark, record.partition(), inventoryPartitions)));
-                } else if (record.key() != null) {
-                    String key = new String(record.key(), StandardCharsets.UTF_8);
-                    incoming.add(new InventoryWriter.Incoming(key, read, record.partition(), record.offset()));
-                    sources.put(record.partition() + "/" + record.offset(), record);
-                }
-            } catch (SerializationException e) {
-                outcome.refused.add(new Refused(record, e.getClass().getName(), e.getMessage()));
-            }
-        }
-        InventoryWriter.Written written = writer.write(connection, incoming, careful);
-        outcome.add(written);
-        addRefused(outcome, written, sources);
-
-        List<Entry> entries = new ArrayList<>(marks);
-        entries.addAll(events);
-        Map<String, ConsumerRecord<byte[], byte[]>> touched = note(connection, entries, careful, outcome);
-        List<String> closable = ledger.closable(connection, touched.keySet());
-        if (!closable.isEmpty()) {
-            InventoryWriter.Written settled = writer.settle(connection, careful);
-            outcome.add(settled);
-            addRefused(outcome, settled, sources);
-            for (String run : closable) {
-                close(connection, run, touched.get(run), careful, outcome);
-            }
-            supersede(connection, careful);
-        }
-        bury(outcome.refused);
-        sources.values().forEach(source -> outcome.timestamps.add(source.timestamp()));
-    }
-
-    /** Enters marks and events into the book of runs. Returns the runs that may be closable now, and what made them so. */
-    private Map<String, ConsumerRecord<byte[], byte[]>> note(
-            Connection connection, List<Entry> entries, boolean careful, Outcome outcome) throws SQLException {
-        Map<String, ConsumerRecord<byte[], byte[]>> touched = new TreeMap<>();
-        if (!careful) {
-            entries.stream().filter(Entry::closes).forEach(entry -> touched.put(entry.run(), entry.source()));
-            ledger.ensure(connection, touched.keySet());
-            for (Entry entry : entries) {
-                entry.write().run();
-            }
-            return touched;
-        }
-        for (Entry entry : entries) {
-            Optional<SQLException> refusal = attempt(connection, true, () -> {
-                if (entry.closes()) {
-                    ledger.ensure(connection, Set.of(entry.run()));
-                }
-                entry.write().run();
-            });
-            if (refusal.isPresent()) {
-                outcome.refused.add(refused(entry.source(), refusal.get()));
-            } else if (entry.closes()) {
-                touched.put(entry.run(), entry.source());
-            }
-        }
-        return touched;
-    }
-
-    /** Closes a run, with as much of its result as this database takes. */
-    private void close(
-            Connection connection, String run, ConsumerRecord<byte[], byte[]> source, boolean careful, Outcome outcome)
-            throws SQLException {
-        Optional<SQLException> refusal = attempt(connection, careful, () -> ledger.close(connection, run));
-        if (refusal.isEmpty()) {
-            return;
-        }
-        String reason = "the result was refused: " + DatabaseTrouble.describe(refusal.get());
-        outcome.refused.add(refused(source, refusal.get()));
-        if (attempt(connection, true, () -> ledger.closeWithoutHistory(connection, run, reason))
-                .isPresent()) {
-            ledger.abandon(connection, run, reason);
-        }
-    }
-
-    private void supersede(Connection connection, boolean careful) throws SQLException {
-        attempt(connection, careful, () -> ledger.supersede(connection))
-                .ifPresent(e -> LOG.warn("runs that were superseded stay open: {}", DatabaseTrouble.describe(e)));
-    }
-
-    /** Returns what PostgreSQL refuses, undone, if careful; else it is thrown, and the whole batch is tried carefully. */
-    private static Optional<SQLException> attempt(Connection connection, boolean careful, Writing writing)
-            throws SQLException {
-        if (!careful) {
-            writing.run();
-            return Optional.empty();
-        }
-        Savepoint before = connection.setSavepoint();
-        try {
-            writing.run();
-            connection.releaseSavepoint(before);
-            return Optional.empty();
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            connection.rollback(before);
-            return Optional.of(e);
-        }
-    }
-
-    private static Refused refused(ConsumerRecord<byte[], byte[]> source, SQLException e) {
-        return new Refused(source, e.getClass().getName(), DatabaseTrouble.describe(e));
-    }
-
-    private void settle(Connection connection, boolean careful) throws SQLException {
-        Outcome outcome = new Outcome();
-        InventoryWriter.Written settled = writer.settle(connection, careful);
-        addRefused(outcome, settled, Map.of());
-        bury(outcome.refused);
-        supersede(connection, careful);
-    }
-
     /** Moves the offsets on, provided that they are where this sink left them. */
     private void fence(Connection connection, ConsumerRecords<byte[], byte[]> records)
             throws SQLException, FencedException {
@@ -595,60 +408,8 @@ public final class SinkLoop implements Component {
         return records.records(partition).getLast().offset() + 1;
     }
 
-    private void addRefused(
-            Outcome outcome, InventoryWriter.Written written, Map<String, ConsumerRecord<byte[], byte[]>> sources) {
-        for (InventoryWriter.Refusal refusal : written.refusals()) {
-            ConsumerRecord<byte[], byte[]> source = sources.get(refusal.partition() + "/" + refusal.offset());
-            if (source == null) {
-                // It had been waiting for another row; its bytes are no longer at hand, its content is.
-                source = new ConsumerRecord<>(
-                        topics.inventory().name(),
-                        refusal.partition(),
-                        refusal.offset(),
-                        refusal.record().getKey().getBytes(StandardCharsets.UTF_8),
-                        inventorySerializer.serialize(topics.inventory().name(), refusal.record()));
-            }
-            outcome.refused.add(new Refused(source, refusal.errorClass(), refusal.message()));
-        }
-    }
-
-    /** Before the commit: a dead letter may be sent twice, but never lost. */
-    private void bury(List<Refused> refused) {
-        if (refused.isEmpty()) {
-            return;
-        }
-        Instant now = Instant.now();
-        Map<Refused, Future<RecordMetadata>> sent = new LinkedHashMap<>();
-        for (Refused one : refused) {
-            ConsumerRecord<byte[], byte[]> source = one.source();
-            sent.put(
-                    one,
-                    producer.send(DeadLetter.of(
-                            topics.deadletter().name(),
-                            source.key(),
-                            source.value(),
-                            DeadLetter.headers(
-                                    STAGE,
-                                    source.topic(),
-                                    source.partition(),
-                                    source.offset(),
-                                    one.errorClass(),
-                                    one.message(),
-                                    now))));
-        }
-        try {
-            for (Future<RecordMetadata> one : sent.values()) {
-                one.get();
-            }
-        } catch (InterruptedException e) {
-            throw new InterruptException(e);
-        } catch (ExecutionException e) {
-            throw new KafkaException("a dead letter could not be sent", e.getCause());
-        }
-    }
-
-    private void count(Outcome outcome) {
-        outcome.rows.forEach((what, count) -> {
+    private void count(Delivery.Outcome outcome) {
+        outcome.rows().forEach((what, count) -> {
             int slash = what.indexOf('/');
             Counter.builder("elder_sink_rows")
                     .description("Rows by table and what was done to them")
@@ -658,7 +419,7 @@ public final class SinkLoop implements Component {
                     .increment(count);
             rowsWritten.addAndGet(count);
         });
-        for (Refused one : outcome.refused) {
+        for (Delivery.Refused one : outcome.refused()) {
             meters.counter("elder_deadletters", "stage", STAGE).increment();
             LOG.warn(
                     "dead letter: {} {}@{}: {}",
@@ -668,7 +429,7 @@ public final class SinkLoop implements Component {
                     one.message());
         }
         long now = System.currentTimeMillis();
-        outcome.timestamps.forEach(timestamp -> visible.record(Duration.ofMillis(Math.max(0, now - timestamp))));
+        outcome.timestamps().forEach(timestamp -> visible.record(Duration.ofMillis(Math.max(0, now - timestamp))));
     }
 
     private static void rollback(Connection connection) {

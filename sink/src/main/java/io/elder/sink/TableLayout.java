@@ -174,6 +174,12 @@ final class TableLayout {
         return nameIsUnique ? nameColumn() : Optional.empty();
     }
 
+    /** The name that a record asks for, as far as the column holds it; if plain, without what tells providers apart. */
+    String wantedName(Change change, boolean plain) {
+        String name = change.value(nameColumn().orElseThrow()).orElse("");
+        return cut(plain ? UniqueNames.plain(name, change.key()) : name, nameLength());
+    }
+
     int nameLength() {
         return nameColumn().map(name -> actuals.get(name).maxLength()).orElse(0);
     }
@@ -313,7 +319,8 @@ final class TableLayout {
         fields.add(new Field(actual, text, update));
     }
 
-    private Optional<String> nameColumn() {
+    /** The column that people know an identity or a group by. */
+    Optional<String> nameColumn() {
         return switch (table) {
             case IDENTITIES -> Optional.of("username");
             case IDENTITY_GROUPS -> Optional.of("name");

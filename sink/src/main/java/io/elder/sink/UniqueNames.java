@@ -1,5 +1,6 @@
 package io.elder.sink;
 
+import io.elder.schemas.ResourceKey;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -61,7 +62,7 @@ final class UniqueNames {
         Map<Change, String> wanted = new HashMap<>();
         for (Change change : changes) {
             byKey.put(change.key(), change);
-            wanted.put(change, TableLayout.cut(change.value(column).orElse(""), layout.nameLength()));
+            wanted.put(change, layout.wantedName(change, plain));
         }
         Map<String, Holder> byName = new HashMap<>();
         Map<String, Holder> current = new HashMap<>();
@@ -184,6 +185,23 @@ final class UniqueNames {
         if (!promoted.isEmpty()) {
             forget(promoted);
         }
+    }
+
+    /** The name without the provider, and the account if that is in it too: {@code aws:123456789012:ci} is {@code ci}. */
+    static String plain(String name, String key) {
+        String plain = name;
+        try {
+            ResourceKey resource = ResourceKey.parse(key);
+            for (String prefix : List.of(resource.provider() + ":", resource.account() + ":")) {
+                if (plain.startsWith(prefix) && plain.length() > prefix.length()) {
+                    plain = plain.substring(prefix.length());
+                }
+            }
+        } catch (IllegalArgumentException e) {
+            // A key of another form: its name is as it should be.
+            return name;
+        }
+        return plain;
     }
 
     static String suffix(String key) {

@@ -9,6 +9,7 @@ import io.elder.schemas.avro.Row;
 import io.elder.schemas.db.Migrations;
 import io.elder.schemas.serde.AvroSchemas;
 import io.elder.sink.InventoryWriter.Incoming;
+import io.elder.sink.InventoryWriter.Refusal;
 import io.elder.sink.InventoryWriter.Rules;
 import io.elder.sink.InventoryWriter.Written;
 import java.io.IOException;
@@ -27,6 +28,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -350,6 +352,196 @@ abstract class SinkContract {
                 .isEqualTo("5000000000");
     }
 
+    @Test
+    void rowsWithoutAnOrganizationGoToTheirJobsOrganizationAndItsTenant() throws SQLException {
+        int tenant = tenant("acme");
+        int acme = organization("Acme", tenant);
+        job(acme, null);
+        apply(List.of(bucket(1, null), bucket(2, 1), ou(1, null, 1), user(1, "alice", 1)));
+        assertThat(placeOfBucket(1)).isEqualTo("Acme acme");
+        assertThat(placeOfBucket(2)).isEqualTo("ou1 acme");
+        assertThat(one("SELECT parent_id FROM organizations WHERE name = 'ou1'"))
+                .isEqualTo(Integer.toString(acme));
+        assertThat(one("SELECT t.slug FROM identities i JOIN tenants t ON t.id = i.tenant_id"))
+                .isEqualTo("acme");
+    }
+
+    @Test
+    void aJobMayNameItsOrganizationInItsConfiguration() throws SQLException {
+        int acme = organization("Acme", tenant("acme"));
+        job(null, acme);
+        apply(List.of(bucket(1, null)));
+        assertThat(placeOfBucket(1)).isEqualTo("Acme acme");
+    }
+
+    @Test
+    void aJobWhoseOrganizationIsAFindOfItsOwnMakesNoCircle() throws SQLException {
+        apply(List.of(ou(1, null, 1), ou(2, 1, 1)));
+        job(Integer.parseInt(one("SELECT id FROM organizations WHERE name = 'ou2'")), null);
+        apply(List.of(ou(1, null, 2, "renamed")));
+        assertThat(one("SELECT count(*) FROM organizations WHERE name = 'renamed' AND parent_id IS NULL"))
+                .isEqualTo("1");
+    }
+
+    @Test
+    void withoutAnOrganizationOfTheJobTheTenantIsTheDefaultOne() throws SQLException {
+        tenant("acme");
+        job(null, null);
+        apply(List.of(bucket(2, 1), ou(1, null, 1)));
+        assertThat(placeOfBucket(2)).isEqualTo("ou1 default");
+    }
+
+    @Test
+    void aRowThatBelongsNowhereIsADeadLetterUnlessThereIsADefaultOrganization() throws SQLException {
+        job(null, null);
+        Incoming homeless = row(
+                "networking_resources",
+                "aws/1/vpc/9",
+                1,
+                Map.of("name", "net9", "network_type", "vpc"),
+                Map.of(),
+                null);
+        List<Refusal> refusals = refusals(List.of(homeless));
+        if (shape == ElderShape.C) {
+            // Its networks may do without.
+            assertThat(refusals).isEmpty();
+            assertThat(count("networking_resources WHERE organization_id IS NULL"))
+                    .isEqualTo(1);
+        } else {
+            assertThat(refusals).singleElement().satisfies(refusal -> assertThat(refusal.message())
+                    .contains("DEFAULT_ORGANIZATION_ID"));
+        }
+        int rest = organization("Rest", tenant("rest"));
+        writer = new InventoryWriter(shape, new Rules(true, Optional.of(rest), false));
+        apply(List.of(bucket(1, null), ou(1, null, 1)));
+        assertThat(placeOfBucket(1)).isEqualTo("Rest rest");
+        assertThat(one("SELECT count(*) FROM organizations WHERE name = 'ou1' AND parent_id IS NULL"))
+                .isEqualTo("1");
+    }
+
+    @Test
+    void organizationsThatMayNotBeMadeWaitWithTheirRowsUntilTheyMay() throws SQLException {
+        apply(company(1));
+        List<String> made = tables();
+        freshDatabase();
+        writer = new InventoryWriter(shape, new Rules(false, Optional.empty(), false));
+        apply(company(1));
+        settle();
+        assertThat(count("organizations WHERE source_key IS NOT NULL")).isZero();
+        assertThat(count("entities WHERE organization_id IS NOT NULL")).isZero();
+        assertThat(one("SELECT reason FROM pipeline.pending_rows WHERE source_key = '" + OU + "3'"))
+                .isEqualTo("organisation ou3 does not exist (expected: CREATE_MISSING_ORGANIZATIONS=true, or"
+                        + " DEFAULT_ORGANIZATION_ID)");
+        writer = new InventoryWriter(shape, Rules.DEFAULT);
+        settle();
+        assertThat(tables()).isEqualTo(made);
+        assertThat(count("pipeline.pending_rows")).isZero();
+        assertThat(count("pipeline.pending_links")).isZero();
+    }
+
+    @Test
+    void theRowsOfOrganizationsThatMayNotBeMadeGoToTheDefaultOneOnceItIsNamed() throws SQLException {
+        int rest = organization("Rest", tenant("rest"));
+        writer = new InventoryWriter(shape, new Rules(false, Optional.of(rest + 1000), false));
+        apply(company(1));
+        assertThat(one("SELECT reason FROM pipeline.pending_rows WHERE source_key = '" + OU + "3'"))
+                .contains("not " + (rest + 1000));
+        writer = new InventoryWriter(shape, new Rules(false, Optional.of(rest), false));
+        settle();
+        assertThat(count("entities WHERE organization_id = " + rest)).isEqualTo(2);
+        if (shape != ElderShape.C) {
+            assertThat(count("identities WHERE organization_id = " + rest)).isEqualTo(6);
+        }
+        assertThat(count("organizations WHERE source_key IS NOT NULL")).isZero();
+        assertThat(count("pipeline.pending_rows WHERE reason IS NOT NULL")).isZero();
+        assertThat(count("pipeline.pending_links")).isZero();
+        // The organisations themselves are kept, for the day when they may be made.
+        assertThat(count("pipeline.pending_rows")).isEqualTo(3);
+        apply(List.of(bucket(2, 1)));
+        assertThat(placeOfBucket(2)).startsWith("Rest ");
+    }
+
+    @Test
+    void anOrganizationThatAPersonMakesEndsTheWaiting() throws SQLException {
+        writer = new InventoryWriter(shape, new Rules(false, Optional.empty(), false));
+        apply(List.of(bucket(1, 1), ou(1, null, 1)));
+        assertThat(count("pipeline.pending_rows WHERE reason IS NOT NULL")).isEqualTo(1);
+        organization("ou1", tenant("acme"));
+        settle();
+        assertThat(placeOfBucket(1)).startsWith("ou1 ");
+        assertThat(count("pipeline.pending_rows")).isZero();
+    }
+
+    @Test
+    void plainNamesHaveNoPrefixAndATakenOneIsRefused() throws SQLException {
+        writer = new InventoryWriter(shape, new Rules(true, Optional.empty(), true));
+        apply(List.of(user(1, "same", 1), group(1, 1)));
+        assertThat(names()).containsExactly("same");
+        assertThat(one("SELECT name FROM identity_groups WHERE source_key IS NOT NULL"))
+                .isEqualTo("g1");
+        assertThat(UniqueNames.plain("aws:123456789012:ci", "aws/123456789012/iam_user/ci"))
+                .isEqualTo("ci");
+        if (shape == ElderShape.C) {
+            return; // Names are not unique there.
+        }
+        assertThat(refusals(List.of(user(2, "same", 1), user(3, "other", 1))))
+                .singleElement()
+                .satisfies(refusal -> {
+                    assertThat(refusal.record().getKey()).isEqualTo(USER + "2");
+                    assertThat(refusal.message()).startsWith("identities.username: same is taken (expected: ");
+                });
+        assertThat(names()).containsExactly("other", "same");
+        apply(List.of(deleted(user(1, "same", 2))));
+        apply(List.of(user(2, "same", 1)));
+        assertThat(one("SELECT source_key FROM identities WHERE username = 'same'"))
+                .isEqualTo(USER + "2");
+    }
+
+    @Test
+    void aReferenceThatASiteRefusesIsGivenUpAloneAndSetWhenItIsSentAgain() throws SQLException {
+        // Networks have a parent of their own kind in every shape.
+        apply(List.of(ou(1, null, 1), network(1, 5), network(2, 5), network(3, 5), network(4, 5)));
+        execute("ALTER TABLE networking_resources ADD CONSTRAINT ours CHECK (name <> 'net2' OR parent_id IS NULL)");
+        Incoming parent = network(5, null);
+        try (Connection connection = server.connect(database)) {
+            connection.setAutoCommit(false);
+            assertThatThrownBy(() -> writer.write(connection, List.of(parent), false))
+                    .isInstanceOf(SQLException.class);
+            connection.rollback();
+            Written written = writer.write(connection, List.of(parent), true);
+            connection.commit();
+            assertThat(written.refusals()).singleElement().satisfies(refusal -> {
+                assertThat(refusal.record()).isEqualTo(network(2, 5).record());
+                assertThat(refusal.message())
+                        .contains("parent_id can't refer to aws/1/vpc/5")
+                        .contains("ours");
+            });
+        }
+        assertThat(count("networking_resources WHERE parent_id IS NOT NULL")).isEqualTo(3);
+        assertThat(count("pipeline.pending_links")).isZero();
+        execute("ALTER TABLE networking_resources DROP CONSTRAINT ours");
+        apply(List.of(network(2, 5)));
+        assertThat(count("networking_resources WHERE parent_id IS NOT NULL")).isEqualTo(4);
+    }
+
+    @Test
+    void aWaitingRowThatASiteRefusesIsGivenUpAloneWhenItsTurnComes() throws SQLException {
+        apply(List.of(user(2, "b", 1), user(4, "d", 1), user(6, "f", 1)));
+        apply(List.of(member(1, 2, 1), member(1, 4, 1), member(1, 6, 1)));
+        execute("ALTER TABLE identity_group_memberships ADD CONSTRAINT ours CHECK (source_key <> '" + MEMBER + "4')");
+        try (Connection connection = server.connect(database)) {
+            connection.setAutoCommit(false);
+            Written written = writer.write(connection, List.of(group(1, 1)), true);
+            connection.commit();
+            assertThat(written.refusals()).singleElement().satisfies(refusal -> assertThat(refusal.record())
+                    .isEqualTo(member(1, 4, 1).record()));
+        }
+        assertThat(count("identity_group_memberships WHERE source_key IS NOT NULL"))
+                .isEqualTo(2);
+        assertThat(count("identity_groups WHERE source_key IS NOT NULL")).isEqualTo(1);
+        assertThat(count("pipeline.pending_rows")).isZero();
+    }
+
     private List<Incoming> company(int time) {
         List<Incoming> all = new ArrayList<>();
         all.add(ou(1, null, time));
@@ -399,11 +591,15 @@ abstract class SinkContract {
     }
 
     private Incoming ou(int n, Integer parent, int time) {
+        return ou(n, parent, time, "ou" + n);
+    }
+
+    private Incoming ou(int n, Integer parent, int time, String name) {
         return row(
                 "organizations",
                 OU + n,
                 time,
-                Map.of("name", "ou" + n, "type", "organizational_unit"),
+                Map.of("name", name, "type", "organizational_unit"),
                 parent == null ? Map.of() : Map.of("parent", OU + parent),
                 "{\"ldap_dn\":\"ou=" + n + "\"}");
     }
@@ -447,6 +643,88 @@ abstract class SinkContract {
                 Map.of("provider_member_id", "uid=" + user),
                 Map.of("identity", USER + user, "group", GROUP + group),
                 null);
+    }
+
+    private Incoming bucket(int n, Integer ou) {
+        return row(
+                "data_stores",
+                "aws/1/s3/bucket" + n,
+                1,
+                Map.of("name", "bucket" + n, "storage_type", "s3", "storage_provider", "aws"),
+                ou == null ? Map.of() : Map.of("organization", OU + ou),
+                null);
+    }
+
+    private Incoming network(int n, Integer parent) {
+        return row(
+                "networking_resources",
+                "aws/1/vpc/" + n,
+                1,
+                Map.of("name", "net" + n, "network_type", "vpc"),
+                parent == null
+                        ? Map.of("organization", OU + "1")
+                        : Map.of("organization", OU + "1", "parent", "aws/1/vpc/" + parent),
+                null);
+    }
+
+    /** Name of the organisation, slug of the tenant. */
+    private String placeOfBucket(int n) throws SQLException {
+        return one("SELECT o.name || ' ' || t.slug FROM data_stores d JOIN organizations o ON o.id = d.organization_id"
+                + " JOIN tenants t ON t.id = d.tenant_id WHERE d.name = 'bucket" + n + "'");
+    }
+
+    private int tenant(String slug) throws SQLException {
+        execute(
+                shape == ElderShape.C
+                        ? "INSERT INTO tenants (name, slug) VALUES ('" + slug + "', '" + slug + "')"
+                        : "INSERT INTO tenants (name, slug, is_active, created_at, updated_at) VALUES ('" + slug
+                                + "', '" + slug + "', true, now(), now())");
+        return Integer.parseInt(one("SELECT id FROM tenants WHERE slug = '" + slug + "'"));
+    }
+
+    private int organization(String name, int tenant) throws SQLException {
+        execute(
+                shape == ElderShape.B
+                        ? "INSERT INTO organizations (tenant_id, name, organization_type, created_at, updated_at) VALUES ("
+                                + tenant + ", '" + name + "', 'x', now(), now())"
+                        : "INSERT INTO organizations (tenant_id, name) VALUES (" + tenant + ", '" + name + "')");
+        return Integer.parseInt(one("SELECT id FROM organizations WHERE name = '" + name + "'"));
+    }
+
+    /** Job 1, which the runs of these tests are of. */
+    private void job(Integer organization, Integer organizationInConfig) throws SQLException {
+        String config = organizationInConfig == null ? "{}" : "{\"_organization_id\": " + organizationInConfig + "}";
+        execute((shape == ElderShape.C
+                        ? "INSERT INTO discovery_jobs (id, name, type, config, organization_id) VALUES (1, 'dir',"
+                                + " 'ldap', '" + config + "', "
+                        : "INSERT INTO discovery_jobs (id, name, provider, config_json, schedule_interval, enabled,"
+                                + " created_at, updated_at, organization_id) VALUES (1, 'dir', 'ldap', '" + config
+                                + "', 3600, true, now(), now(), ")
+                + organization + ")");
+    }
+
+    private void execute(String sql) throws SQLException {
+        try (Connection connection = server.connect(database);
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private void settle() throws SQLException {
+        try (Connection connection = server.connect(database)) {
+            connection.setAutoCommit(false);
+            assertThat(writer.settle(connection, false).refusals()).isEmpty();
+            connection.commit();
+        }
+    }
+
+    private List<Refusal> refusals(List<Incoming> batch) throws SQLException {
+        try (Connection connection = server.connect(database)) {
+            connection.setAutoCommit(false);
+            Written written = writer.write(connection, batch, false);
+            connection.commit();
+            return written.refusals();
+        }
     }
 
     private static Incoming tombstone(String key) {

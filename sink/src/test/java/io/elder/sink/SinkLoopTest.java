@@ -15,6 +15,7 @@ import io.elder.schemas.avro.RunStarted;
 import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.db.Migrations;
 import io.elder.schemas.serde.AvroSerializer;
+import io.elder.schemas.serde.DeadLetter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -41,6 +42,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -48,12 +50,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The sink between a real broker and a real PostgreSQL, as the role that it has in production. */
 final class SinkLoopTest {
     private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
     private static final Duration SOON = Duration.ofSeconds(40);
     private static final String SCOPE = "ldap/dir/-/ldap_user";
+    private static final String OU = "ldap/dir/ldap_ou/sales";
+    private static final String VPC = "aws/1/vpc/v";
 
     @TempDir
     static Path directory;
@@ -281,6 +286,45 @@ final class SinkLoopTest {
     }
 
     @Test
+    void aRunWhoseEndComesInPartsIsClosedWhenTheScopesOfAllPartsAreVisible() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            Instant at = T0;
+            site.send(started(1, "a1", 0));
+            for (int part = 0; part < 3; part++) {
+                site.send(new RunEvent(
+                        "1.a1",
+                        "ldap",
+                        at.plusSeconds(9),
+                        new RunFinished(
+                                "partial",
+                                "1 of 3 scopes failed",
+                                1,
+                                at,
+                                at.plusSeconds(3600),
+                                part == 2 ? List.of() : List.of(part == 0 ? SCOPE : SCOPE + "_too"),
+                                part == 2 ? List.of(SCOPE + "_not") : List.of(),
+                                7L,
+                                part,
+                                part == 2)));
+            }
+            site.mark("1.a1", 0, 1);
+            site.awaitValue(
+                    SCOPE + "," + SCOPE + "_too " + SCOPE + "_not",
+                    "SELECT array_to_string(sealed, ',') || ' ' || array_to_string(failed, ',') FROM pipeline.runs"
+                            + " WHERE finished_at IS NOT NULL");
+            assertThat(site.value("SELECT count(*) FROM pipeline.runs WHERE visible_at IS NULL"))
+                    .isEqualTo("1");
+            site.send(started(1, "a2", 1));
+            site.mark("1.a2", 1, 1);
+            site.send(finished(1, "a2", 1, 3));
+            site.awaitValue(
+                    "failed completed", "SELECT string_agg(status, ' ' ORDER BY started_at) FROM pipeline.runs");
+            assertThat(loop.health().ok()).isTrue();
+        }
+    }
+
+    @Test
     void runsWhoseMarksOrEndNeverComeAreSuperseded() throws Exception {
         try (Site site = new Site(server, ElderShape.A);
                 SinkLoop loop = site.sink()) {
@@ -302,6 +346,124 @@ final class SinkLoopTest {
         }
     }
 
+    @Test
+    void aMissingOrganizationFailsTheRunAndItsRowsAreWrittenOnceTheSettingIsRight() throws Exception {
+        try (Site site = new Site(server, ElderShape.A)) {
+            String error = "organisation Sales does not exist (expected: CREATE_MISSING_ORGANIZATIONS=true, or"
+                    + " DEFAULT_ORGANIZATION_ID); rows that wait for such: 2";
+            try (SinkLoop loop = site.sink(Map.of("CREATE_MISSING_ORGANIZATIONS", "false"))) {
+                site.send(started(1, "a1", 0));
+                site.row(OU, "organizations", Map.of("name", "Sales"), Map.of());
+                site.row(
+                        VPC,
+                        "networking_resources",
+                        Map.of("name", "vpc", "network_type", "vpc"),
+                        Map.of("organization", OU));
+                site.mark("1.a1", 0, 1);
+                site.send(finished(1, "a1", 0, 2));
+                site.awaitValue(error, "SELECT last_error FROM discovery_jobs WHERE status = 'failed'");
+                assertThat(site.value("SELECT error_message FROM discovery_history WHERE status = 'failed'"))
+                        .isEqualTo(error);
+                // Nothing is sent again for what has not changed, and it is still not there.
+                site.send(started(1, "a2", 1));
+                site.mark("1.a2", 1, 1);
+                site.send(finished(1, "a2", 1, 2));
+                site.awaitValue("2", "SELECT count(*) FROM discovery_history WHERE status = 'failed'");
+                await().atMost(SOON).until(() -> loop.health().ok());
+            }
+            try (SinkLoop loop = site.sink()) {
+                site.awaitValue(
+                        "Sales",
+                        "SELECT o.name FROM networking_resources n JOIN organizations o ON o.id = n.organization_id");
+                site.send(started(1, "a3", 2));
+                site.mark("1.a3", 2, 1);
+                site.send(finished(1, "a3", 2, 2));
+                site.awaitValue("completed", "SELECT status FROM discovery_jobs WHERE last_error IS NULL");
+                await().atMost(SOON).until(() -> loop.health().ok());
+            }
+            assertThat(site.deadLetters()).isEmpty();
+        }
+    }
+
+    @Test
+    void aTakenPlainNameIsADeadLetterThatIsWrittenWhenItIsSentAgain() throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink(Map.of("IDENTITY_NAMING", "plain"))) {
+            site.user(0, 1, 1);
+            site.flush();
+            site.awaitValue("user1", "SELECT username FROM identities WHERE source_key IS NOT NULL");
+            site.execute("UPDATE identities SET username = 'user2' WHERE username = 'user1'");
+            site.user(0, 2, 1);
+            site.user(0, 3, 1);
+            site.flush();
+            site.awaitUsers(2);
+            List<ConsumerRecord<byte[], byte[]>> dead = site.deadLetters();
+            assertThat(dead).hasSize(1);
+            assertThat(header(dead.getFirst(), "elder.error.message"))
+                    .startsWith("identities.username: user2 is taken (expected: ");
+            site.execute("UPDATE identities SET username = 'user1' WHERE username = 'user2'");
+            site.sendAgain(dead.getFirst());
+            site.awaitUsers(3);
+            assertThat(site.value("SELECT string_agg(username, ' ' ORDER BY username) FROM identities"
+                            + " WHERE source_key IS NOT NULL"))
+                    .isEqualTo("user1 user2 user3");
+            await().atMost(SOON).until(() -> loop.health().ok());
+        }
+    }
+
+    /** By the arrival of the target, and by the look that is taken while nothing arrives. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aReferenceThatASiteRefusesIsOneDeadLetterAndBlocksNothing(boolean targetArrives) throws Exception {
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            site.execute(
+                    targetArrives
+                            ? "ALTER TABLE networking_resources ADD CONSTRAINT ours CHECK (name <> 'bad' OR parent_id IS NULL)"
+                            : "CREATE FUNCTION ours() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                                    + " IF NEW.name = 'bad' AND NEW.parent_id IS NOT NULL THEN RAISE EXCEPTION 'ours'; END IF;"
+                                    + " RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER ours AFTER INSERT OR UPDATE ON"
+                                    + " networking_resources DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ours()");
+            site.row(OU, "organizations", Map.of("name", "Sales"), Map.of());
+            for (String name : List.of("good", "bad", "fine")) {
+                site.row(
+                        VPC + name,
+                        "networking_resources",
+                        Map.of("name", name, "network_type", "vpc"),
+                        Map.of("organization", OU, "parent", VPC));
+            }
+            site.awaitValue("3", "SELECT count(*) FROM networking_resources");
+            if (targetArrives) {
+                site.row(
+                        VPC,
+                        "networking_resources",
+                        Map.of("name", "vpc", "network_type", "vpc"),
+                        Map.of("organization", OU));
+            } else {
+                // As another sink would whose transaction this one could not see.
+                site.execute("INSERT INTO networking_resources (name, network_type, organization_id, source_key)"
+                        + " SELECT 'vpc', 'vpc', id, '" + VPC + "' FROM organizations WHERE source_key = '" + OU + "'");
+            }
+            String linked =
+                    "SELECT string_agg(name, ' ' ORDER BY name) FROM networking_resources WHERE parent_id IS NOT NULL";
+            site.awaitValue("fine good", linked);
+            site.users(0, 1, 1);
+            site.awaitUsers(1);
+            await().atMost(SOON).until(() -> loop.health().ok());
+            assertThat(site.deadLetters()).singleElement().satisfies(dead -> {
+                assertThat(new String(dead.key(), StandardCharsets.UTF_8)).isEqualTo(VPC + "bad");
+                assertThat(header(dead, "elder.error.message")).contains("parent_id can't refer to " + VPC, "ours");
+            });
+            site.execute(
+                    targetArrives
+                            ? "ALTER TABLE networking_resources DROP CONSTRAINT ours"
+                            : "DROP TRIGGER ours ON networking_resources");
+            site.sendAgain(site.deadLetters().getFirst());
+            site.awaitValue("bad fine good", linked);
+            assertThat(site.deadLetters()).hasSize(1);
+        }
+    }
+
     private static RunEvent started(int job, String suffix, int hour) {
         Instant at = T0.plusSeconds(hour * 3600L);
         return new RunEvent(job + "." + suffix, "ldap", at, new RunStarted(job, "first", at.plusSeconds(600)));
@@ -314,7 +476,16 @@ final class SinkLoopTest {
                 "ldap",
                 at.plusSeconds(9),
                 new RunFinished(
-                        "completed", null, job, at, at.plusSeconds(3600), List.of(SCOPE), List.of(), discovered));
+                        "completed",
+                        null,
+                        job,
+                        at,
+                        at.plusSeconds(3600),
+                        List.of(SCOPE),
+                        List.of(),
+                        discovered,
+                        0,
+                        true));
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
@@ -327,7 +498,7 @@ final class SinkLoopTest {
 
         private final String database;
         private final Topics topics;
-        private final Settings settings;
+        private final Map<String, String> settings;
         private final KafkaProducer<String, SpecificRecord> producer;
         private final List<Future<RecordMetadata>> sent = new ArrayList<>();
         private EmbeddedDatabase server;
@@ -364,7 +535,7 @@ final class SinkLoopTest {
                 }
                 admin.createTopics(made).all().get();
             }
-            this.settings = Settings.of(Map.of(
+            this.settings = Map.of(
                     "KAFKA_BOOTSTRAP_SERVERS",
                     broker.bootstrapServers(),
                     "TOPIC_PREFIX",
@@ -374,9 +545,10 @@ final class SinkLoopTest {
                     "SINK_SETTLE_INTERVAL",
                     "1s",
                     "SCHEMA_REGISTRY_URL",
-                    "inprocess://sink-loop"));
-            SinkSettings sink = SinkSettings.from(settings);
-            settings.check();
+                    "inprocess://sink-loop");
+            Settings read = Settings.of(settings);
+            SinkSettings sink = SinkSettings.from(read);
+            read.check();
             AvroSerializer<SpecificRecord> serializer = new AvroSerializer<>();
             serializer.configure(sink.kafka().common(), false);
             // Several requests in flight while a new topic has no leader yet may end out of order, and never recover.
@@ -386,7 +558,13 @@ final class SinkLoopTest {
         }
 
         SinkLoop sink() {
-            SinkLoop loop = new SinkLoop(SinkSettings.from(settings), new SimpleMeterRegistry());
+            return sink(Map.of());
+        }
+
+        SinkLoop sink(Map<String, String> more) {
+            Map<String, String> all = new HashMap<>(settings);
+            all.putAll(more);
+            SinkLoop loop = new SinkLoop(SinkSettings.from(Settings.of(all)), new SimpleMeterRegistry());
             loop.start();
             return loop;
         }
@@ -433,6 +611,29 @@ final class SinkLoopTest {
             InventoryRecord record =
                     new InventoryRecord(key, SCOPE, "1.a" + version, T0.plusSeconds((version - 1) * 3600L), row);
             sent.add(producer.send(new ProducerRecord<>(topics.inventory().name(), partition, key, record)));
+        }
+
+        void row(String key, String table, Map<String, Object> values, Map<String, String> references)
+                throws Exception {
+            Row row = new Row(table, false, (long) key.hashCode(), new HashMap<>(values), references, null, List.of());
+            producer.send(new ProducerRecord<>(
+                            topics.inventory().name(), 0, key, new InventoryRecord(key, SCOPE, "1.a1", T0, row)))
+                    .get();
+        }
+
+        /** As {@code elder deadletter retry} does. */
+        void sendAgain(ConsumerRecord<byte[], byte[]> dead) throws Exception {
+            try (KafkaProducer<byte[], byte[]> bytes = new KafkaProducer<>(
+                    Map.of("bootstrap.servers", broker.bootstrapServers()),
+                    new ByteArraySerializer(),
+                    new ByteArraySerializer())) {
+                bytes.send(new ProducerRecord<>(
+                                header(dead, DeadLetter.SOURCE_TOPIC),
+                                Integer.valueOf(header(dead, DeadLetter.SOURCE_PARTITION)),
+                                dead.key(),
+                                dead.value()))
+                        .get();
+            }
         }
 
         /** The mark of one raw partition, in every inventory partition. */

@@ -31,6 +31,7 @@ public final class Fetcher implements Component {
     private final List<FetcherLoop> loops = new ArrayList<>();
     private final List<String> names = new ArrayList<>();
     private final Optional<HikariDataSource> database;
+    private final JobConfig jobs;
     private final KafkaPublisher publisher;
     private final KafkaProducer<byte[], byte[]> deadletters;
     private final Topics topics;
@@ -50,7 +51,7 @@ public final class Fetcher implements Component {
                 kafka.producer(kafka.group("fetcher-deadletter")),
                 new ByteArraySerializer(),
                 new ByteArraySerializer());
-        Jobs jobs = jobs(settings, database.map(DataSource.class::cast));
+        this.jobs = jobs(settings, database.map(DataSource.class::cast));
         Retries retries = Retries.of(settings.maxRetries(), Clock.systemUTC());
         Semaphore slots = new Semaphore(settings.maxConcurrent());
         metrics.registry().gauge("elder_fetcher_free_slots", slots, Semaphore::availablePermits);
@@ -60,17 +61,17 @@ public final class Fetcher implements Component {
                     provider.name(),
                     topics.tasks(provider.name()).name(),
                     kafka.consumer("fetcher-" + provider.name()),
-                    runner(provider, jobs, retries),
+                    runner(provider, retries),
                     slots,
                     this::bury));
         }
     }
 
-    static Jobs jobs(FetcherSettings settings, Optional<DataSource> database) {
+    static JobConfig jobs(FetcherSettings settings, Optional<DataSource> database) {
         return new JobConfig(settings.environment(), database, settings.secrets(), settings.allowedEndpoints());
     }
 
-    private <C extends AutoCloseable> TaskRunner<C> runner(Provider<C> provider, Jobs jobs, Retries retries) {
+    private <C extends AutoCloseable> TaskRunner<C> runner(Provider<C> provider, Retries retries) {
         return new TaskRunner<>(provider, jobs, publisher, retries, new TaskRunner.Listener() {
             @Override
             public void resolved(ScopeKey scope, boolean isSealed, long count, long millis) {
@@ -150,7 +151,10 @@ public final class Fetcher implements Component {
 
     @Override
     public Health health() {
-        return Health.all(loops.stream().map(FetcherLoop::health).toList());
+        List<Health> parts =
+                new ArrayList<>(loops.stream().map(FetcherLoop::health).toList());
+        parts.add(jobs.health());
+        return Health.all(parts);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.elder.fetch;
 
 import io.elder.runtime.Component;
+import io.elder.runtime.DeclaredSettings;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Metrics;
@@ -28,23 +29,36 @@ public final class FetcherMain {
 
     /** The component that the process runs. */
     public static Component component(Settings settings, Metrics metrics) {
-        FetcherSettings fetcher = FetcherSettings.from(settings);
+        FetcherSettings fetcher = readSettings(settings);
         KafkaClients kafka = new KafkaClients(settings);
         settings.check();
         return new Fetcher(fetcher, kafka, metrics);
+    }
+
+    /** Its own settings; those of the connectors that are enabled are read, too, so that their wrong values are noted. */
+    public static FetcherSettings readSettings(Settings settings) {
+        FetcherSettings fetcher = FetcherSettings.from(settings);
+        for (Provider<?> provider : Fetcher.installed(fetcher.providers())) {
+            if (settings.yes(JobConfig.prefix(provider.name()) + "ENABLED", false)) {
+                provider.readSettings(settings);
+            }
+        }
+        return fetcher;
     }
 
     /** Prints the connectivity test; 0 if everything that is enabled answers, 1 if not, 2 for wrong settings. */
     public static int check(Settings settings) {
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         try {
-            FetcherSettings fetcher = FetcherSettings.from(settings);
+            DeclaredSettings.onClassPath().noteUnknown(settings);
+            FetcherSettings fetcher = readSettings(settings);
             settings.check();
             boolean isFine = new ConnectivityCheck(fetcher, Fetcher.installed(fetcher.providers())).print(out);
             settings.check();
             return isFine ? 0 : 1;
         } catch (SettingsException e) {
-            e.problems().forEach(System.err::println);
+            System.err.println("check: these settings are wrong:");
+            e.problems().forEach(problem -> System.err.println("  " + problem));
             return 2;
         }
     }

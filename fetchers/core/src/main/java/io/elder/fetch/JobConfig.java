@@ -3,6 +3,7 @@ package io.elder.fetch;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.elder.runtime.Health;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.Task;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -22,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
@@ -31,7 +34,11 @@ import javax.sql.DataSource;
 final class JobConfig implements Jobs {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String SECRET = "secret://";
-    private static final Pattern SECRET_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
+    private static final Pattern SECRET_NAME =
+            Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?");
+
+    /** Fields that hold all of a job's credentials, as an object or as a reference to a secret of several fields. */
+    private static final Set<String> CREDENTIALS = Set.of("CREDENTIALS", "CREDENTIAL", "CREDENTIALS_FILE");
 
     /** Fields of a job that choose who is asked. With them come the job's own credentials, never the environment's. */
     private static final Set<String> TARGETS = Set.of(
@@ -47,10 +54,14 @@ final class JobConfig implements Jobs {
             "CA_CERT",
             "CA_FILE");
 
+    /** Waiting tasks ask at least once a minute: who has not asked for longer waits no more. */
+    private static final Duration FORGOTTEN = Duration.ofMinutes(2);
+
     private final Settings environment;
     private final Optional<DataSource> database;
     private final Path secrets;
     private final List<String> allowedEndpoints;
+    private volatile Trouble trouble;
 
     /**
      * @param database empty where there are only connectors
@@ -64,14 +75,43 @@ final class JobConfig implements Jobs {
         this.allowedEndpoints = allowedEndpoints;
     }
 
+    /** Not well while tasks wait for a database that does not say how their jobs are configured. */
+    Health health() {
+        Trouble now = trouble;
+        return now == null || System.nanoTime() - now.sinceNanos() > FORGOTTEN.toNanos()
+                ? Health.OK
+                : Health.notReady("database: how jobs are configured can't be read: " + now.message());
+    }
+
+    private record Trouble(String message, long sinceNanos) {}
+
     @Override
     public Configured configuration(Task task) throws SQLException {
+        try {
+            Configured configured = read(task);
+            if (task.getJobId() != null) {
+                trouble = null;
+            }
+            return configured;
+        } catch (SQLException e) {
+            trouble = new Trouble(
+                    Redactor.ofSettings(environment.values()).redact(String.valueOf(e.getMessage())),
+                    System.nanoTime());
+            throw e;
+        }
+    }
+
+    private Configured read(Task task) throws SQLException {
         String prefix = prefix(task.getProvider());
         Map<String, String> values = new LinkedHashMap<>(environment.values());
         Set<String> known = new LinkedHashSet<>();
-        credentialsFile(prefix).forEach((name, value) -> {
-            values.putIfAbsent(name, value);
-            known.add(value);
+        environment.find(prefix + "CREDENTIALS_FILE").ifPresent(file -> {
+            Map<String, String> fields = new LinkedHashMap<>();
+            String content = read(Path.of(file), prefix + "CREDENTIALS_FILE");
+            layFields(prefix, content, fields);
+            fields.forEach(values::putIfAbsent);
+            known.addAll(fields.values());
+            addInner(content, known);
         });
         if (task.getJobId() != null) {
             Map<String, String> job = job(task.getJobId(), prefix, known);
@@ -83,7 +123,7 @@ final class JobConfig implements Jobs {
         }
         values.forEach((name, value) -> {
             if (Redactor.isSecret(name)) {
-                known.add(value);
+                addInner(value, known);
             }
         });
         return new Configured(Settings.of(values), Redactor.of(known));
@@ -98,21 +138,34 @@ final class JobConfig implements Jobs {
                 && !job.get(name).equals(environment.find(name).orElse(""));
     }
 
+    /** Values within a secret that is JSON, such as the private key of a service account, are secrets of their own. */
+    private static void addInner(String secret, Set<String> known) {
+        known.add(secret);
+        if (secret.stripLeading().startsWith("{")) {
+            try {
+                Map<String, String> inner = new LinkedHashMap<>();
+                flatten("", JSON.readTree(secret), inner);
+                inner.forEach((name, value) -> {
+                    if (Redactor.isSecret(name)) {
+                        known.add(value);
+                    }
+                });
+            } catch (JsonProcessingException unused) {
+                // Then it is no JSON, only begins like it.
+            }
+        }
+    }
+
     private static boolean isCredential(String name) {
         return Redactor.isSecret(name) || name.endsWith("_BIND_DN") || name.endsWith("_USERNAME");
     }
 
-    /** {@code LDAP_CREDENTIALS_FILE}: a JSON object of fields like those of a job. */
-    private Map<String, String> credentialsFile(String prefix) {
-        Optional<String> file = environment.find(prefix + "CREDENTIALS_FILE");
-        Map<String, String> values = new LinkedHashMap<>();
-        if (file.isPresent()) {
-            flatten(
-                    prefix,
-                    json(prefix + "CREDENTIALS_FILE", read(Path.of(file.get()), prefix + "CREDENTIALS_FILE")),
-                    values);
+    /** A JSON object has fields like those of a job. Anything else, such as a kubeconfig, is for the provider to read. */
+    private static void layFields(String prefix, String content, Map<String, String> values) {
+        if (!content.stripLeading().startsWith("{")) {
+            return;
         }
-        return values;
+        flatten(prefix, json(prefix + "CREDENTIALS_FILE", content), values);
     }
 
     private Map<String, String> job(int id, String prefix, Set<String> known) throws SQLException {
@@ -130,17 +183,18 @@ final class JobConfig implements Jobs {
         JsonNode config = row.path(row.has("config_json") ? "config_json" : "config");
         flatten(prefix, config, values);
         checkEndpoints(id, prefix, values);
-        values.replaceAll((name, value) -> {
-            if (!value.startsWith(SECRET)) {
-                return value;
-            }
-            String resolved = secretFile(id, value.substring(SECRET.length()));
-            known.add(resolved);
-            return resolved;
-        });
+        resolve(id, prefix, values, known);
         String type = row.path("credential_type").asText("none");
         switch (type) {
             case "none", "static", "", "null" -> {}
+            case "secret" -> {
+                // By its name, where the configuration says it; ids of Elder's vaults mean nothing to a fetcher.
+                if (!values.containsKey(prefix + "CREDENTIALS") && known.isEmpty()) {
+                    throw new BadConfigurationException(
+                            "job " + id
+                                    + ": credential_type secret (expected: \"credentials\": \"secret://name\" in the configuration)");
+                }
+            }
             case "builtin_secret" -> {
                 Map<String, String> fields = mapped(id, secret.orElse(""), row.path("credential_mapping"), prefix);
                 known.addAll(fields.values());
@@ -151,6 +205,93 @@ final class JobConfig implements Jobs {
                         + " (expected: builtin_secret, static or none; or secret://name in the configuration)");
         }
         return values;
+    }
+
+    /** Puts what references point to in their place; whole credentials are laid over the other fields. */
+    private void resolve(int id, String prefix, Map<String, String> values, Set<String> known) {
+        Map<String, String> credentials = new LinkedHashMap<>();
+        for (String name : List.copyOf(values.keySet())) {
+            String value = values.get(name);
+            String field = name.substring(prefix.length());
+            if (value.startsWith(SECRET)) {
+                Path file = secretFile(id, value.substring(SECRET.length()));
+                String what = "job " + id + ": " + value;
+                if (Files.isDirectory(file)) {
+                    if (!CREDENTIALS.contains(field)) {
+                        throw new BadConfigurationException(what + " has several fields (expected: " + value
+                                + "/<field>, or \"credentials\": \"" + value + "\")");
+                    }
+                    Map<String, String> fields = directory(file, prefix, what);
+                    known.addAll(fields.values());
+                    fields.values().forEach(each -> addInner(each, known));
+                    credentials.putAll(fields);
+                    values.remove(name);
+                } else {
+                    String content = read(file, what).replaceFirst("\\R$", "");
+                    addInner(content, known);
+                    if (CREDENTIALS.contains(field)) {
+                        layFields(prefix, content, credentials);
+                    }
+                    values.put(name, content);
+                }
+            } else if (isFile(field)) {
+                Path file = below(id, field, value);
+                values.put(name, file.toString());
+                if (CREDENTIALS.contains(field)) {
+                    String content = read(file, "job " + id + ": " + field.toLowerCase(Locale.ROOT));
+                    addInner(content, known);
+                    layFields(prefix, content, credentials);
+                }
+            }
+        }
+        // {"credentials": {"token": "x"}} is {"token": "x"}.
+        String inner = prefix + "CREDENTIALS_";
+        values.forEach((name, value) -> {
+            if (name.startsWith(inner) && !isFile(name.substring(prefix.length()))) {
+                credentials.putIfAbsent(named(prefix, name.substring(inner.length())), value);
+            }
+        });
+        values.putAll(credentials);
+    }
+
+    /** A certificate is read by whoever configures a job; anything else might be somebody's secret. */
+    private static boolean isFile(String field) {
+        return (field.endsWith("_FILE") || field.endsWith("_PATH") || field.equals("KUBECONFIG_FILE"))
+                && !field.endsWith("CA_FILE");
+    }
+
+    private Path below(int id, String field, String file) {
+        Path root = secrets.toAbsolutePath().normalize();
+        Path found = root.resolve(file).normalize();
+        if (!found.startsWith(root) || found.equals(root)) {
+            throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT) + " " + file
+                    + " (expected: a file below " + secrets + ")");
+        }
+        return found;
+    }
+
+    /** A Kubernetes Secret as it is mounted: a file per field. */
+    private static Map<String, String> directory(Path directory, String prefix, String what) {
+        Map<String, String> fields = new LinkedHashMap<>();
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.sorted().toList()) {
+                String name = file.getFileName().toString();
+                // Kubernetes keeps the versions of a mounted secret beside its fields, as "..data".
+                if (!name.startsWith(".") && Files.isRegularFile(file)) {
+                    String content = read(file, what).replaceFirst("\\R$", "");
+                    fields.put(named(prefix, name), content);
+                }
+            }
+        } catch (IOException e) {
+            throw new BadConfigurationException(what + ": " + directory + " can't be read", e);
+        }
+        return fields;
+    }
+
+    /** {@code role_arn} and {@code AWS_ROLE_ARN} are the same field of AWS. */
+    private static String named(String prefix, String field) {
+        String name = field.toUpperCase(Locale.ROOT).replace('-', '_').replace('.', '_');
+        return name.startsWith(prefix) ? name : prefix + name;
     }
 
     private static JsonNode row(Connection connection, int id) throws SQLException {
@@ -200,14 +341,14 @@ final class JobConfig implements Jobs {
                     throw new BadConfigurationException("job " + id + ": credential_mapping " + entry.getKey()
                             + " (expected: a field of the secret)");
                 }
-                values.put(prefix + entry.getValue().asText().toUpperCase(Locale.ROOT), value);
+                values.put(named(prefix, entry.getValue().asText()), value);
             });
         } else if (fields.containsKey("VALUE") && fields.size() == 1) {
             throw new BadConfigurationException(
                     "job " + id
                             + ": credential_mapping is empty (expected: {\"value\": \"<field>\"}, because the secret is plain text)");
         } else {
-            fields.forEach((name, value) -> values.put(prefix + name, value));
+            fields.forEach((name, value) -> values.put(named(prefix, name), value));
         }
         return values;
     }
@@ -220,8 +361,7 @@ final class JobConfig implements Jobs {
             if (field.startsWith("_") || value.isNull()) {
                 return;
             }
-            String name =
-                    prefix + field.toUpperCase(Locale.ROOT).replace('-', '_').replace('.', '_');
+            String name = named(prefix, field);
             if (value.isObject()) {
                 values.put(name, value.toString());
                 flatten(name + "_", value, values);
@@ -260,12 +400,12 @@ final class JobConfig implements Jobs {
         }
     }
 
-    private String secretFile(int id, String name) {
+    private Path secretFile(int id, String name) {
         if (!SECRET_NAME.matcher(name).matches()) {
             throw new BadConfigurationException(
                     "job " + id + ": " + SECRET + name + " (expected: the name of a file in " + secrets + ")");
         }
-        return read(secrets.resolve(name), "job " + id + ": " + SECRET + name).replaceFirst("\\R$", "");
+        return secrets.resolve(name);
     }
 
     private static String read(Path file, String what) {

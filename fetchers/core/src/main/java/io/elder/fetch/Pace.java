@@ -25,7 +25,7 @@ final class Pace {
     private static final double PROBING = 0.001;
 
     /** What an idle moment leaves for the next: a slow answer costs no turn. */
-    private static final Duration CREDIT = Duration.ofMillis(100);
+    private static final Duration CREDIT = Duration.ofMillis(20);
 
     private double limit;
     private double rate;

@@ -14,6 +14,9 @@ public interface Provider<C extends AutoCloseable> {
     /** The name in topics, scopes and metrics, e.g. {@code ldap}; upper-cased it is the prefix of its settings. */
     String name();
 
+    /** Reads what {@link #connect} will read, so that wrong values are noted when a process starts, and not when a run fails. */
+    default void readSettings(Settings settings) {}
+
     /**
      * Opens a client and proves that the system can be reached and accepts the credentials. The client must not retry by
      * itself: retries of an SDK are switched off.

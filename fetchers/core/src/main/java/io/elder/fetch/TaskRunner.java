@@ -628,7 +628,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         }
 
         private String describe(Exception failure) {
-            return redactor.redact(message(failure));
+            return redactor.redact(message(failure)).replaceAll("\\s*\\R\\s*", " ");
         }
 
         private String message(Exception failure) {

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.postgresql.ds.PGSimpleDataSource;
 
 class JobConfigTest {
     private static EmbeddedPostgres server;
@@ -101,6 +102,57 @@ class JobConfigTest {
     }
 
     @Test
+    void aMountedSecretOfSeveralFieldsIsLaidOverTheConfiguration() throws SQLException, IOException {
+        Path secret = Files.createDirectories(secrets.resolve("ldap-creds"));
+        Files.writeString(secret.resolve("LDAP_BIND_DN"), "cn=mounted\n");
+        Files.writeString(secret.resolve("bind-password"), "mounted-password");
+        Files.createDirectories(secret.resolve("..data"));
+        for (String reference : List.of("secret://ldap-creds", "secret://ldap-creds/bind-password")) {
+            String field = reference.contains("/bind") ? "bind_password" : "credentials";
+            job("{\"bind_dn\": \"cn=config\", \"" + field + "\": \"" + reference + "\"}");
+            Jobs.Configured configured = configured();
+            assertThat(configured.settings().secret("LDAP_BIND_PASSWORD").value())
+                    .isEqualTo("mounted-password");
+            assertThat(configured.settings().text("LDAP_BIND_DN"))
+                    .isEqualTo(field.equals("credentials") ? "cn=mounted" : "cn=config");
+            assertThat(configured.redactor().redact("no mounted-password here")).isEqualTo("no *** here");
+        }
+        job("{\"bind_password\": \"secret://ldap-creds\"}");
+        assertThatThrownBy(this::configured).hasMessageContaining("expected: secret://ldap-creds/<field>");
+    }
+
+    @Test
+    void aCredentialFileLiesBelowTheSecretsAndItsInnerSecretsAreKnown() throws SQLException, IOException {
+        Files.writeString(
+                secrets.resolve("account.json"), "{\"client_email\": \"a@b\", \"private_key\": \"inner-key-4711\"}");
+        for (String file :
+                List.of("account.json", secrets.resolve("account.json").toString())) {
+            job("{\"credentials_file\": \"" + file + "\"}");
+            Jobs.Configured configured = configured();
+            assertThat(configured.settings().text("LDAP_CREDENTIALS_FILE"))
+                    .isEqualTo(secrets.resolve("account.json").toString());
+            assertThat(configured.settings().text("LDAP_CLIENT_EMAIL")).isEqualTo("a@b");
+            assertThat(configured.redactor().redact("inner-key-4711")).isEqualTo("***");
+        }
+        for (String file : List.of("/etc/passwd", "../x", secrets + "/../x", ".")) {
+            job("{\"key_file\": \"" + file + "\"}");
+            assertThatThrownBy(this::configured).hasMessageContaining("expected: a file below " + secrets);
+        }
+    }
+
+    @Test
+    void credentialsWithinTheConfigurationAndPrefixedFieldsAreFieldsToo() throws SQLException {
+        job("{\"credentials\": {\"bind_password\": \"inline-password\"}, \"ldap_base_dn\": \"dc=prefixed\","
+                + " \"regions\": [\"a\", \"b\"], \"filters\": [{\"name\": \"x\"}]}");
+        Jobs.Configured configured = configured();
+        assertThat(configured.settings().secret("LDAP_BIND_PASSWORD").value()).isEqualTo("inline-password");
+        assertThat(configured.settings().text("LDAP_BASE_DN")).isEqualTo("dc=prefixed");
+        assertThat(configured.settings().list("LDAP_REGIONS", "")).containsExactly("a", "b");
+        assertThat(configured.settings().text("LDAP_FILTERS")).isEqualTo("[{\"name\":\"x\"}]");
+        assertThat(configured.redactor().redact("inline-password")).isEqualTo("***");
+    }
+
+    @Test
     void aBuiltinSecretIsMappedOntoTheFields() throws SQLException {
         execute("INSERT INTO discovery_jobs VALUES (1, '{\"server\": \"other\"}', 'builtin_secret',"
                 + " '{\"pw\": \"bind_password\", \"user\": \"bind_dn\"}')");
@@ -120,14 +172,37 @@ class JobConfigTest {
     }
 
     @Test
+    void aDatabaseThatIsAwayIsSaidSoUntilItIsBack() throws SQLException {
+        job("{}");
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setServerNames(new String[] {"127.0.0.1"});
+        source.setPortNumbers(new int[] {1});
+        JobConfig jobs =
+                new JobConfig(Settings.of(environment), Optional.of(source), secrets, List.of("allowed.example"));
+        assertThat(jobs.health().ok()).isTrue();
+        assertThatThrownBy(() -> jobs.configuration(task())).isInstanceOf(SQLException.class);
+        assertThat(jobs.health().reasons())
+                .singleElement()
+                .asString()
+                .startsWith("database: how jobs are configured can't be read: Connection to 127.0.0.1:1 refused");
+        source.setPortNumbers(new int[] {server.getPort()});
+        source.setUser("postgres");
+        jobs.configuration(task());
+        assertThat(jobs.health().ok()).isTrue();
+    }
+
+    @Test
     void aJobThatIsGoneIsSaidSo() {
         assertThatThrownBy(this::configured).hasMessage("job 1: no such row in discovery_jobs");
     }
 
     private Jobs.Configured configured() throws SQLException {
-        Instant now = Instant.EPOCH;
         return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
-                .configuration(new Task("1.x", 1, "ldap", now, now, new PlanTask()));
+                .configuration(task());
+    }
+
+    private static Task task() {
+        return new Task("1.x", 1, "ldap", Instant.EPOCH, Instant.EPOCH, new PlanTask());
     }
 
     private static void job(String config) throws SQLException {

@@ -50,6 +50,8 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
     private static final Set<String> NOT_OURS = Set.of("network", "http_screenshot", "banner");
 
     private static final int LONGEST_ERROR = 4000;
+
+    private static final int BYTES_PER_PART = 400_000;
     private static final String SEALED = "sealed";
 
     /** Between a job's key and a scope of its active run; sorts before anything that a job key may go on with. */
@@ -325,7 +327,7 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
                 run.discovered,
                 Duration.between(run.startedAt, now).toMillis(),
                 error == null ? "" : " " + error);
-        tell(run, new RunFinished(status, error, jobId(run), run.startedAt, next, sealed, failed, run.discovered));
+        tellFinished(run, status, error, next, sealed, failed);
         inputs.listener()
                 .finished(run.provider, job.isConnector, status, failed.size(), Duration.between(run.startedAt, now));
         if (job.row == null) {
@@ -334,6 +336,45 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
         } else {
             save(key, job);
             startIfDue(key, job, now);
+        }
+    }
+
+    /** In parts, so that no event outgrows what Kafka takes. */
+    private void tellFinished(
+            JobState.ActiveRun run,
+            String status,
+            String error,
+            Instant next,
+            List<String> sealed,
+            List<String> failed) {
+        int part = 0;
+        int from = 0;
+        boolean isLast = false;
+        while (!isLast) {
+            List<String> sealedPart = new ArrayList<>();
+            List<String> failedPart = new ArrayList<>();
+            int bytes = 0;
+            while (from < sealed.size() + failed.size() && bytes < BYTES_PER_PART) {
+                boolean isSealed = from < sealed.size();
+                String scope = isSealed ? sealed.get(from) : failed.get(from - sealed.size());
+                (isSealed ? sealedPart : failedPart).add(scope);
+                bytes += scope.length();
+                from++;
+            }
+            isLast = from == sealed.size() + failed.size();
+            tell(
+                    run,
+                    new RunFinished(
+                            status,
+                            error,
+                            jobId(run),
+                            run.startedAt,
+                            next,
+                            sealedPart,
+                            failedPart,
+                            run.discovered,
+                            part++,
+                            isLast));
         }
     }
 

@@ -1,11 +1,20 @@
 package io.elder.scheduler;
 
+import com.cronutils.model.Cron;
+import com.cronutils.model.CronType;
+import com.cronutils.model.definition.CronDefinition;
+import com.cronutils.model.definition.CronDefinitionBuilder;
+import com.cronutils.model.time.ExecutionTime;
+import com.cronutils.parser.CronParser;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -13,23 +22,34 @@ import java.util.regex.Pattern;
  * What the scheduler needs of a row of {@code discovery_jobs}, in whichever shape the database has it, or of a connector
  * that the environment enables.
  *
- * @param intervalSeconds 0 runs once
+ * @param intervalSeconds 0 runs once, unless there is a cron expression
+ * @param cron five fields, in UTC; null if there is none
  * @param nextRunAt null if unset
  * @param lastRunAt null if it never ran
  */
 record JobRow(
-        String provider, long intervalSeconds, boolean enabled, String status, Instant lastRunAt, Instant nextRunAt) {
+        String provider,
+        long intervalSeconds,
+        String cron,
+        boolean enabled,
+        String status,
+        Instant lastRunAt,
+        Instant nextRunAt) {
+    private static final CronDefinition UNIX = CronDefinitionBuilder.instanceDefinitionFor(CronType.UNIX);
     private static final Pattern INTERVAL = Pattern.compile("(\\d{1,9})\\s*([smhd]?)");
 
     static JobRow connector(String provider, Duration interval) {
-        return new JobRow(provider, interval.toSeconds(), true, "", null, null);
+        return new JobRow(provider, interval.toSeconds(), null, true, "", null, null);
     }
 
     /** @throws IllegalArgumentException for a value that can't be understood */
     static JobRow of(JsonNode row) {
+        String schedule = field(row, "schedule_interval", "schedule").asText("").strip();
+        String cron = cron(schedule);
         return new JobRow(
                 text(row, "provider", "type"),
-                interval(field(row, "schedule_interval", "schedule")),
+                cron == null ? interval(schedule) : 0,
+                cron,
                 field(row, "enabled", "is_active").asBoolean(true),
                 field(row, "status").asText("").toLowerCase(Locale.ROOT),
                 instant("last_run_at", row.path("last_run_at")),
@@ -40,8 +60,47 @@ record JobRow(
         return "pending".equals(status);
     }
 
-    Duration interval() {
-        return Duration.ofSeconds(intervalSeconds);
+    /** When the schedule wants a run after one at this instant; empty if it wants none. */
+    Optional<Instant> next(Instant last) {
+        if (cron != null) {
+            return next(parsed(cron), last);
+        }
+        return intervalSeconds > 0 ? Optional.of(last.plusSeconds(intervalSeconds)) : Optional.empty();
+    }
+
+    private static Optional<Instant> next(Cron cron, Instant last) {
+        return ExecutionTime.forCron(cron)
+                .nextExecution(last.atZone(ZoneOffset.UTC))
+                .map(ZonedDateTime::toInstant);
+    }
+
+    /** The five fields of a schedule that is cron's, or null if it is none. */
+    private static String cron(String schedule) {
+        String text =
+                switch (schedule.toLowerCase(Locale.ROOT)) {
+                    case "monthly", "@monthly" -> "0 0 1 * *";
+                    case "yearly", "@yearly", "@annually" -> "0 0 1 1 *";
+                    default -> schedule.replaceAll("\\s+", " ");
+                };
+        if (text.split(" ").length < 2
+                || INTERVAL.matcher(text.toLowerCase(Locale.ROOT)).matches()) {
+            return null;
+        }
+        if (next(parsed(text), Instant.EPOCH).isEmpty()) {
+            throw new IllegalArgumentException("schedule: " + schedule + " (expected: a time that comes)");
+        }
+        return text;
+    }
+
+    private static Cron parsed(String cron) {
+        try {
+            return new CronParser(UNIX).parse(cron);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "schedule: " + cron + " (expected: minute hour day month weekday, such as 0 2 * * *): "
+                            + e.getMessage(),
+                    e);
+        }
     }
 
     private static String text(JsonNode row, String... names) {
@@ -61,11 +120,11 @@ record JobRow(
         return com.fasterxml.jackson.databind.node.MissingNode.getInstance();
     }
 
-    private static long interval(JsonNode value) {
-        if (value.isMissingNode() || value.asText().isBlank()) {
+    private static long interval(String schedule) {
+        if (schedule.isEmpty()) {
             return 0;
         }
-        String text = value.asText().strip().toLowerCase(Locale.ROOT);
+        String text = schedule.toLowerCase(Locale.ROOT);
         Matcher matcher = INTERVAL.matcher(text);
         if (matcher.matches()) {
             long number = Long.parseLong(matcher.group(1));
@@ -82,8 +141,9 @@ record JobRow(
             case "daily", "@daily" -> 86400;
             case "weekly", "@weekly" -> 7 * 86400;
             default ->
-                throw new IllegalArgumentException("schedule: " + text
-                        + " (expected: seconds, or a number with s, m, h or d, or hourly, daily, weekly)");
+                throw new IllegalArgumentException(
+                        "schedule: " + text
+                                + " (expected: seconds, or a number with s, m, h or d, or hourly, daily, weekly, or cron's five fields)");
         };
     }
 

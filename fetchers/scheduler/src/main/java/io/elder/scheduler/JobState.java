@@ -125,8 +125,7 @@ final class JobState {
     }
 
     private Optional<String> dueByInterval(Instant now, Instant last) {
-        boolean isDue = row.intervalSeconds() > 0
-                && !last.plus(row.interval()).isAfter(now)
+        boolean isDue = row.next(last).filter(next -> !next.isAfter(now)).isPresent()
                 && (notBefore == null || !notBefore.isAfter(now));
         return isDue ? Optional.of("schedule") : Optional.empty();
     }
@@ -145,10 +144,11 @@ final class JobState {
         Instant startedAt = active.startedAt;
         active = null;
         notBefore = null;
-        if (row == null || !row.enabled() || row.intervalSeconds() == 0) {
+        Optional<Instant> scheduled = row == null || !row.enabled() ? Optional.empty() : row.next(startedAt);
+        if (scheduled.isEmpty()) {
             return null;
         }
-        Instant next = startedAt.plus(row.interval());
+        Instant next = scheduled.get();
         if (isFailed) {
             Duration backOff = FIRST_BACK_OFF.multipliedBy(1L << Math.min(failures - 1, 10));
             next = later(next, now.plus(backOff.compareTo(LAST_BACK_OFF) < 0 ? backOff : LAST_BACK_OFF));

@@ -25,11 +25,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -123,6 +126,69 @@ class SchedulerTopologyTest {
         tell(run, new RunPlanned(0, false, List.of(planned(SCOPE_A))));
         sealed(run, SCOPE_A, 1);
         assertThat(finishedRun().getStatus()).isEqualTo("completed");
+    }
+
+    @Test
+    void aCronScheduleRunsAtItsTimes() {
+        open();
+        // Shape C keeps the schedule as text.
+        job(42, "'schedule': '30 */6 * * 1-5', 'is_active': true");
+        complete(startedRun());
+        Instant next = finishedRun().getNextRunAt();
+        assertThat(next).isAfter(START).isBeforeOrEqualTo(START.plus(Duration.ofDays(3)));
+        assertThat(next.atZone(ZoneOffset.UTC).getMinute()).isEqualTo(30);
+        assertThat(next.atZone(ZoneOffset.UTC).getHour() % 6).isZero();
+        advance(Duration.between(now, next).minusSeconds(2));
+        assertThat(events.isEmpty()).isTrue();
+        advance(Duration.ofSeconds(3));
+        complete(startedRun());
+        assertThat(finishedRun().getNextRunAt()).isAfter(next);
+    }
+
+    @Test
+    void aCronScheduleThatNeverComesOrIsNoneIsADeadLetter() {
+        open();
+        for (String schedule : List.of("0 0 31 2 *", "61 * * * *", "0 2 * *", "* * * * * *", "every now and then")) {
+            job(42, "'schedule': '" + schedule + "', 'is_active': true");
+            assertThat(DeadLetter.text(deadletters.readRecord().headers(), DeadLetter.ERROR_MESSAGE))
+                    .as(schedule)
+                    .startsWith("schedule: " + schedule + " (expected: ");
+        }
+        assertThat(events.isEmpty()).isTrue();
+    }
+
+    @Test
+    void aRunOfManyScopesEndsInPartsThatKafkaTakes() {
+        open();
+        job(42, "'schedule_interval': 3600, 'enabled': true");
+        String run = startedRun();
+        int parts = Integer.getInteger("scheduler.test.parts", 12);
+        Set<String> all = new HashSet<>();
+        for (int part = 0; part < parts; part++) {
+            List<PlannedTask> planned = new ArrayList<>();
+            for (int i = 0; i < 1000; i++) {
+                String scope = "ldap/host.example.com/dc%3Dexample%2Cdc%3Dcom%2Cou%3D" + part + "/ldap_user_" + i;
+                all.add(scope);
+                planned.add(planned(scope));
+            }
+            tell(run, new RunPlanned(part, part == parts - 1, planned));
+        }
+        assertThat(tasks.readValuesToList()).hasSize(parts * 1000);
+        all.forEach(scope -> sealed(run, scope, 1));
+        Set<String> told = new HashSet<>();
+        RunFinished over;
+        int part = 0;
+        do {
+            RunEvent event = event();
+            over = (RunFinished) event.getBody();
+            assertThat(size(event)).isLessThan(600_000);
+            assertThat(over.getPart()).isEqualTo(part++);
+            assertThat(over.getDiscovered()).isEqualTo(parts * 1000L);
+            told.addAll(over.getSealed());
+        } while (!over.getLast());
+        assertThat(part).isGreaterThan(1);
+        assertThat(told).isEqualTo(all);
+        assertThat(events.isEmpty()).isTrue();
     }
 
     @Test
@@ -397,7 +463,7 @@ class SchedulerTopologyTest {
     @Test
     void theStateSurvivesARoundTrip() {
         JobState state = new JobState();
-        state.row = new JobRow("ldap", 60, true, "pending", START, START.plusNanos(123_456_000));
+        state.row = new JobRow("ldap", 60, null, true, "pending", START, START.plusNanos(123_456_000));
         state.ownNextRunAt.add(START);
         state.active = new JobState.ActiveRun();
         state.active.runId = "42.x";
@@ -506,6 +572,13 @@ class SchedulerTopologyTest {
         RunEvent event = event();
         assertThat(event.getBody()).isInstanceOf(RunStarted.class);
         return event.getRunId();
+    }
+
+    private static int size(RunEvent event) {
+        try (AvroSerializer<RunEvent> writer = new AvroSerializer<>()) {
+            writer.configure(SERDES, false);
+            return writer.serialize(TOPICS.runs().name(), event).length;
+        }
     }
 
     private RunFinished finishedRun() {

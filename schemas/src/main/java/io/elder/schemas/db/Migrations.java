@@ -17,11 +17,12 @@ import org.postgresql.ds.PGSimpleDataSource;
 
 /**
  * Brings a database to what the pipeline needs: Elder's tables where they are missing, added columns, the schema
- * {@code pipeline}, the roles {@code elder_worker} and {@code elder_cdc}, the publication {@code elder_worker}. Needs the
+ * {@code pipeline}, the roles {@code elder_worker}, {@code elder_console} and {@code elder_cdc}, the publication {@code elder_worker}. Needs the
  * rights of the owner of Elder's tables. Any number of processes may call it at once, any number of times.
  */
 public final class Migrations {
     public static final String WORKER_ROLE = "elder_worker";
+    public static final String CONSOLE_ROLE = "elder_console";
     public static final String CDC_ROLE = "elder_cdc";
     public static final String PUBLICATION = "elder_worker";
 
@@ -124,6 +125,11 @@ public final class Migrations {
         setPassword(owner, WORKER_ROLE, password);
     }
 
+    /** Lets {@code elder_console} log in with this password. */
+    public static void setConsolePassword(Connection owner, String password) throws SQLException {
+        setPassword(owner, CONSOLE_ROLE, password);
+    }
+
     /** Lets {@code elder_cdc} log in with this password. */
     public static void setCdcPassword(Connection owner, String password) throws SQLException {
         setPassword(owner, CDC_ROLE, password);
@@ -160,11 +166,16 @@ public final class Migrations {
         try (Statement statement = connection.createStatement();
                 ResultSet row =
                         statement.executeQuery("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '" + CDC_ROLE
-                                + "'), EXISTS (SELECT 1 FROM pg_publication WHERE pubname = '" + PUBLICATION + "')")) {
+                                + "'), EXISTS (SELECT 1 FROM pg_publication WHERE pubname = '" + PUBLICATION
+                                + "'), EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '" + CONSOLE_ROLE + "')")) {
             row.next();
             if (!row.getBoolean(1)) {
                 warnings.add("role " + CDC_ROLE + " is missing; change capture needs it. As a superuser: CREATE ROLE "
                         + CDC_ROLE + " NOLOGIN REPLICATION; then migrate again");
+            }
+            if (!row.getBoolean(3)) {
+                warnings.add("role " + CONSOLE_ROLE + " is missing; the console needs it. As a superuser: CREATE ROLE "
+                        + CONSOLE_ROLE + " NOLOGIN; then migrate again");
             }
             if (!row.getBoolean(2)) {
                 warnings.add(

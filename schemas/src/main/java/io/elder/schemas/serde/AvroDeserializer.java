@@ -2,6 +2,7 @@ package io.elder.schemas.serde;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.avro.AvroRuntimeException;
@@ -13,12 +14,16 @@ import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.utils.Utils;
 
 /**
  * Reads what {@link AvroSerializer}, or Confluent's, wrote, into this build's classes, whichever version it was written
- * with. Safe for use by many threads at once.
+ * with. Safe for use by many threads at once. A site may name a class of its own, as for writing.
  */
 public final class AvroDeserializer<T extends SpecificRecord> implements Deserializer<T> {
+    /** The configuration's key for the name of a deserializer of the site's own. */
+    public static final String SITES_OWN = "elder.value.deserializer";
+
     private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
 
     static {
@@ -26,10 +31,20 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     }
 
     private final Map<Integer, SpecificDatumReader<T>> readers = new ConcurrentHashMap<>();
+    private Deserializer<?> sitesOwn;
     private SchemaRegistry registry;
 
     @Override
     public void configure(Map<String, ?> configuration, boolean isKey) {
+        Object named = configuration.get(SITES_OWN);
+        if (named != null) {
+            sitesOwn = create(named.toString());
+            Map<String, Object> specific = new HashMap<>(configuration);
+            // Confluent's: classes of this build, not generic records.
+            specific.putIfAbsent("specific.avro.reader", true);
+            sitesOwn.configure(specific, isKey);
+            return;
+        }
         registry = SchemaRegistry.of(configuration);
     }
 
@@ -37,6 +52,9 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     public T deserialize(String topic, byte[] bytes) {
         if (bytes == null) {
             return null;
+        }
+        if (sitesOwn != null) {
+            return record(topic, sitesOwn.deserialize(topic, bytes));
         }
         if (bytes.length < 6 || bytes[0] != 0) {
             throw new SerializationException(topic + ": " + bytes.length + " bytes starting with "
@@ -52,6 +70,31 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException | ClassCastException e) {
             throw new SerializationException(
                     topic + ": schema id " + id + ", " + bytes.length + " bytes that do not follow it", e);
+        }
+    }
+
+    @SuppressWarnings("unchecked") // which of our records it is, the topic decides
+    private T record(String topic, Object read) {
+        if (read instanceof SpecificRecord) {
+            return (T) read;
+        }
+        throw new SerializationException(topic + ": " + sitesOwn.getClass().getName() + " gave "
+                + (read == null ? "nothing" : read.getClass().getName())
+                + " (expected: a record of io.elder.schemas.avro)");
+    }
+
+    @Override
+    public void close() {
+        if (sitesOwn != null) {
+            sitesOwn.close();
+        }
+    }
+
+    private static Deserializer<?> create(String name) {
+        try {
+            return Utils.newInstance(name, Deserializer.class);
+        } catch (ClassNotFoundException e) {
+            throw new SerializationException(name + ": not on the class path (expected: a Deserializer)", e);
         }
     }
 

@@ -1,6 +1,8 @@
 package io.elder.schemas.serde;
 
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.avro.Schema;
 import org.apache.avro.SchemaNormalization;
@@ -29,13 +31,20 @@ public final class InProcessRegistry implements SchemaRegistry {
     }
 
     @Override
-    public int idOf(String subject, Schema schema) {
+    public Optional<Integer> findId(String subject, Schema schema) {
         int id = id(schema);
-        if (!schemas.containsKey(id)) {
-            throw new SchemaRegistryException(subject + ": schema " + schema.getFullName()
-                    + " is not registered (set auto.register.schemas=true, or register it)");
-        }
-        return id;
+        return schemas.containsKey(id) ? Optional.of(id) : Optional.empty();
+    }
+
+    /** It keeps no history: all processes are of one build. */
+    @Override
+    public Map<Integer, Schema> versions(String subject) {
+        return Map.of();
+    }
+
+    @Override
+    public List<String> objections(String subject, Schema schema) {
+        return List.of();
     }
 
     @Override

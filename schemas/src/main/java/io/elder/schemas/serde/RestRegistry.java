@@ -16,11 +16,13 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -89,13 +91,50 @@ final class RestRegistry implements SchemaRegistry {
     }
 
     @Override
-    public int idOf(String subject, Schema schema) {
-        return ids.computeIfAbsent(
-                new Registered(subject, schema),
-                key -> id(post(
+    public Optional<Integer> findId(String subject, Schema schema) {
+        Integer known = ids.get(new Registered(subject, schema));
+        if (known != null) {
+            return Optional.of(known);
+        }
+        Optional<Integer> found = find(
+                        body(schema),
                         "/subjects/" + encode(subject),
-                        schema,
-                        "look up " + schema.getFullName() + " under " + subject)));
+                        "look up " + schema.getFullName() + " under " + subject)
+                .map(RestRegistry::id);
+        found.ifPresent(id -> ids.put(new Registered(subject, schema), id));
+        return found;
+    }
+
+    @Override
+    public Map<Integer, Schema> versions(String subject) {
+        String path = "/subjects/" + encode(subject) + "/versions";
+        Optional<JsonNode> numbers = find(HttpRequest.newBuilder().GET(), path, "list the versions of " + subject);
+        Map<Integer, Schema> versions = new TreeMap<>();
+        numbers.ifPresent(found -> found.forEach(number -> {
+            JsonNode version = send(
+                    HttpRequest.newBuilder().GET(),
+                    path + "/" + number.asInt(),
+                    "read version " + number.asInt() + " of " + subject);
+            versions.put(
+                    number.asInt(),
+                    new Schema.Parser().parse(version.required("schema").asText()));
+        }));
+        return versions;
+    }
+
+    @Override
+    public List<String> objections(String subject, Schema schema) {
+        // Against all versions: the registry looks at as many as its level for the subject says.
+        Optional<JsonNode> answer = find(
+                body(schema),
+                "/compatibility/subjects/" + encode(subject) + "/versions?verbose=true",
+                "compare " + schema.getFullName() + " with " + subject);
+        if (answer.isEmpty() || answer.get().path("is_compatible").asBoolean(true)) {
+            return List.of();
+        }
+        List<String> messages = new ArrayList<>();
+        answer.get().path("messages").forEach(message -> messages.add(message.asText()));
+        return messages.isEmpty() ? List.of("incompatible, and it says no more") : messages;
     }
 
     @Override
@@ -111,16 +150,24 @@ final class RestRegistry implements SchemaRegistry {
     }
 
     private JsonNode post(String path, Schema schema, String what) {
+        return send(body(schema), path, what);
+    }
+
+    private static HttpRequest.Builder body(Schema schema) {
         String body = JSON.createObjectNode().put("schema", schema.toString()).toString();
-        return send(
-                HttpRequest.newBuilder()
-                        .POST(HttpRequest.BodyPublishers.ofString(body))
-                        .header("Content-Type", CONTENT_TYPE),
-                path,
-                what);
+        return HttpRequest.newBuilder()
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .header("Content-Type", CONTENT_TYPE);
     }
 
     private JsonNode send(HttpRequest.Builder request, String path, String what) {
+        return find(request, path, what)
+                .orElseThrow(() -> new SchemaRegistryException("schema registry " + String.join(", ", urls)
+                        + " refused to " + what + ": HTTP 404, not there"));
+    }
+
+    /** The answer; empty for 404. */
+    private Optional<JsonNode> find(HttpRequest.Builder request, String path, String what) {
         IOException unreachable = null;
         for (String url : urls) {
             HttpRequest.Builder one = request.copy()
@@ -131,7 +178,11 @@ final class RestRegistry implements SchemaRegistry {
             try {
                 HttpResponse<String> answer = http.send(one.build(), HttpResponse.BodyHandlers.ofString());
                 if (answer.statusCode() / 100 == 2) {
-                    return JSON.readTree(answer.body());
+                    return Optional.of(JSON.readTree(answer.body()));
+                }
+                // Of a subject, a version or a schema; any other page's 404 says that this is no registry.
+                if (answer.statusCode() == 404 && errorCode(answer.body()) / 100 == 404) {
+                    return Optional.empty();
                 }
                 throw new SchemaRegistryException("schema registry " + url + " refused to " + what + ": HTTP "
                         + answer.statusCode() + " " + message(answer.body()));
@@ -144,6 +195,14 @@ final class RestRegistry implements SchemaRegistry {
         }
         throw new SchemaRegistryException(
                 "schema registry " + String.join(", ", urls) + " could not be asked to " + what, unreachable);
+    }
+
+    private static int errorCode(String body) {
+        try {
+            return JSON.readTree(body).path("error_code").asInt();
+        } catch (JsonProcessingException e) {
+            return 0;
+        }
     }
 
     private static String message(String body) {

@@ -1,6 +1,8 @@
 package io.elder.schemas.serde;
 
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.avro.Schema;
 
 /**
@@ -12,7 +14,23 @@ public interface SchemaRegistry {
     int register(String subject, Schema schema);
 
     /** The id of a schema that is registered under a subject already. */
-    int idOf(String subject, Schema schema);
+    default int idOf(String subject, Schema schema) {
+        return findId(subject, schema)
+                .orElseThrow(() -> new SchemaRegistryException(subject + ": schema " + schema.getFullName()
+                        + " is not registered (set auto.register.schemas=true, or register it)"));
+    }
+
+    /** The same; empty where it is not registered. */
+    Optional<Integer> findId(String subject, Schema schema);
+
+    /** The versions of a subject by their numbers, oldest first; none where the subject is unknown. */
+    Map<Integer, Schema> versions(String subject);
+
+    /**
+     * What the registry itself says against a schema as the next version of a subject, by the rules that it has for the
+     * subject; empty if nothing.
+     */
+    List<String> objections(String subject, Schema schema);
 
     /** The schema that has this id. */
     Schema schemaOf(int id);

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What the two roles may do and may not do, tried with connections of their own. */
+/** What the roles may do and may not do, tried with connections of their own. */
 final class AccessTest {
     private static final String PASSWORD = "o'ne \"two\" \\ $1 ünicode";
     private static final String REFUSED = "42501";
@@ -207,6 +207,56 @@ final class AccessTest {
                 forbidden.add("SELECT mfa_secret FROM identities");
             }
             assertRefused(cdc, forbidden);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void theConsoleManagesJobsAndLooksAtTheInventory(DatabaseShape shape) throws SQLException {
+        TestDatabase database = migrated(shape);
+        try (Connection owner = database.connect()) {
+            Migrations.setConsolePassword(owner, PASSWORD);
+        }
+        List<String> forbidden = new ArrayList<>(List.of(
+                "UPDATE discovery_history SET status = 'x'",
+                "INSERT INTO discovery_history (id) VALUES (1)",
+                "TRUNCATE discovery_jobs CASCADE",
+                "SELECT id FROM portal_users",
+                "SELECT id FROM tenants",
+                "SELECT id FROM key_providers",
+                "SELECT id FROM cloud_accounts",
+                "SELECT * FROM builtin_secrets",
+                "SELECT * FROM pipeline.runs",
+                "SELECT pipeline.job_secret(1)",
+                "SELECT pipeline.purge('entities', '{}')",
+                "SELECT pipeline.empty_inventory()",
+                "SELECT pipeline.grant_console_access()",
+                "CREATE TABLE pipeline.mine (id integer)"));
+        if (shape == DatabaseShape.C) {
+            forbidden.add("SELECT value FROM builtin_secrets");
+        } else {
+            forbidden.add("SELECT secret_value FROM builtin_secrets");
+            forbidden.add("SELECT password_hash FROM identities");
+            forbidden.add("SELECT mfa_secret FROM identities");
+        }
+
+        try (Connection console = database.connect("elder_console", PASSWORD)) {
+            run(console, "SELECT * FROM discovery_jobs FOR UPDATE");
+            run(console, "UPDATE discovery_jobs SET name = name");
+            if (shape != DatabaseShape.C) {
+                run(console, "UPDATE discovery_jobs SET credential_type = 'builtin_secret', credential_id = 1");
+            }
+            run(console, "SELECT * FROM discovery_history");
+            for (ElderTable table : ElderTable.values()) {
+                run(console, "SELECT id, deleted_at FROM " + table.sqlName());
+                run(console, "SELECT count(*) FROM " + table.sqlName());
+                forbidden.add("INSERT INTO " + table.sqlName() + " (source_key) VALUES ('x')");
+                forbidden.add("UPDATE " + table.sqlName() + " SET source_key = 'x'");
+                forbidden.add("DELETE FROM " + table.sqlName());
+            }
+            assertRefused(console, forbidden);
+            run(console, "DELETE FROM discovery_history");
+            run(console, "DELETE FROM discovery_jobs");
         }
     }
 

@@ -27,7 +27,9 @@ final class MigrationsTest {
             "V5 roles",
             "V6 change capture",
             "V20 pending rows",
-            "V21 replayed marks");
+            "V21 replayed marks",
+            "V22 refused links",
+            "V30 console role");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {

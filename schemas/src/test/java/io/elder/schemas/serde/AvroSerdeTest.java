@@ -10,8 +10,10 @@ import com.sun.net.httpserver.HttpServer;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RawResource;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,6 +24,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -97,6 +101,75 @@ class AvroSerdeTest {
             assertThatThrownBy(() -> deserializer.deserialize("t", new byte[] {0, 0, 0, 0, 9, 1, 2}))
                     .isInstanceOf(SerializationException.class)
                     .hasMessageContaining("schema id 9");
+        }
+    }
+
+    @Test
+    void aSitesOwnClassesDoTheWorkWhereTheyAreNamed() {
+        Map<String, Object> settings = Map.of(
+                "schema.registry.url",
+                "inprocess://own",
+                AvroSerializer.SITES_OWN,
+                TheirSerializer.class.getName(),
+                AvroDeserializer.SITES_OWN,
+                TheirDeserializer.class.getName());
+        try (AvroSerializer<RawRecord> serializer = new AvroSerializer<>();
+                AvroDeserializer<RawRecord> deserializer = new AvroDeserializer<>()) {
+            serializer.configure(settings, false);
+            deserializer.configure(settings, false);
+            byte[] bytes = serializer.serialize("t", record("{}"));
+            assertThat(bytes).startsWith("theirs inprocess://own".getBytes(StandardCharsets.UTF_8));
+            assertThat(deserializer.deserialize("t", bytes)).isEqualTo(record("{}"));
+            assertThatThrownBy(() -> deserializer.deserialize("t", new byte[] {1}))
+                    .isInstanceOf(SerializationException.class)
+                    .hasMessageContaining("gave java.lang.String (expected: a record of io.elder.schemas.avro)");
+            assertThat(serializer.serialize("t", null)).isNull();
+        }
+    }
+
+    /** As Confluent's: untyped, configured with the registry's settings. */
+    public static final class TheirSerializer implements Serializer<Object> {
+        private String mark = "";
+
+        @Override
+        public void configure(Map<String, ?> configuration, boolean isKey) {
+            mark = "theirs " + configuration.get("schema.registry.url");
+        }
+
+        @Override
+        public byte[] serialize(String topic, Object record) {
+            try {
+                ByteBuffer body = ((RawRecord) record).toByteBuffer();
+                return ByteBuffer.allocate(mark.length() + body.remaining())
+                        .put(mark.getBytes(StandardCharsets.UTF_8))
+                        .put(body)
+                        .array();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    /** Reads what {@link TheirSerializer} wrote, and anything else as text. */
+    public static final class TheirDeserializer implements Deserializer<Object> {
+        private int skipped;
+
+        @Override
+        public void configure(Map<String, ?> configuration, boolean isKey) {
+            assertThat(configuration.get("specific.avro.reader")).isEqualTo(true);
+            skipped = ("theirs " + configuration.get("schema.registry.url")).length();
+        }
+
+        @Override
+        public Object deserialize(String topic, byte[] bytes) {
+            try {
+                return bytes.length < skipped
+                        ? "text"
+                        : RawRecord.fromByteBuffer(ByteBuffer.wrap(bytes, skipped, bytes.length - skipped)
+                                .slice());
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
     }
 

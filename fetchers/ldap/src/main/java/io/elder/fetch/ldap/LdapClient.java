@@ -64,6 +64,11 @@ final class LdapClient implements AutoCloseable {
     /** Why Active Directory refused a bind, as in "AcceptSecurityContext error, data 52e, v1db1"; numbers of winerror.h. */
     private static final Pattern INNERMOST = Pattern.compile("[A-Za-z]+Exception\\(([^()]+)\\)");
 
+    /** Such as {@code SearchRequest(baseDN='...', filter='(...)', ...)}. */
+    private static final Pattern REQUEST = Pattern.compile("\\b[A-Z][A-Za-z]*(?:Request|Control)\\(");
+
+    private static final int LONGEST_TEXT = 400;
+
     private static final Pattern SUB_CODE = Pattern.compile("\\bdata ([0-9a-fA-F]{3,8})\\b");
 
     private static final Pattern RANGE = Pattern.compile("range=(\\d+)-(\\d+|\\*)", Pattern.CASE_INSENSITIVE);
@@ -234,8 +239,12 @@ final class LdapClient implements AutoCloseable {
 
     /** One entry. An entry that is gone is an exception with {@link ResultCode#NO_SUCH_OBJECT}. */
     SearchResultEntry read(String dn, String... attributes) throws LDAPException {
-        SearchResult result =
-                connection.search(dn, SearchScope.BASE, Filter.createPresenceFilter("objectClass"), attributes);
+        SearchResult result;
+        try {
+            result = connection.search(dn, SearchScope.BASE, Filter.createPresenceFilter("objectClass"), attributes);
+        } catch (LDAPException e) {
+            throw readable("reading " + dn, e);
+        }
         if (result.getEntryCount() != 1) {
             throw new LDAPException(ResultCode.NO_SUCH_OBJECT, dn + " is not visible to " + who());
         }
@@ -317,7 +326,7 @@ final class LdapClient implements AutoCloseable {
         if (refusal.isPresent()) {
             throw refusal.get();
         }
-        throw e;
+        throw readable("bind as " + who(), e);
     }
 
     /** OpenLDAP's ppolicy overlay and its like say in a control what error 49 does not. */
@@ -351,8 +360,40 @@ final class LdapClient implements AutoCloseable {
                 // Some sites hide it. Then the server is taken for a plain LDAP server.
                 return Optional.empty();
             }
-            throw e;
+            throw readable("reading the root DSE", e);
         }
+    }
+
+    /** What the SDK itself reports names every detail of the request; what a server says is left as it is. */
+    private LDAPException readable(String what, LDAPException e) {
+        return e.getResultCode().isClientSideResultCode()
+                ? new LDAPException(
+                        e.getResultCode(),
+                        "%s on %s: %s (%d): %s"
+                                .formatted(
+                                        what,
+                                        settings.url(),
+                                        e.getResultCode().getName(),
+                                        e.getResultCode().intValue(),
+                                        said(e)),
+                        e)
+                : e;
+    }
+
+    /** What was said about a failure, without the requests that the SDK quotes whole. */
+    static String said(LDAPException e) {
+        String text = e.getDiagnosticMessage() == null ? e.getMessage() : e.getDiagnosticMessage();
+        Matcher request = REQUEST.matcher(text);
+        while (request.find()) {
+            int end = request.end();
+            for (int open = 1; end < text.length() && open > 0; end++) {
+                open += text.charAt(end) == '(' ? 1 : text.charAt(end) == ')' ? -1 : 0;
+            }
+            text = text.substring(0, request.start()) + text.substring(end);
+            request = REQUEST.matcher(text);
+        }
+        text = text.replace("\u0000", "").replaceAll("\\s+", " ").strip();
+        return text.length() <= LONGEST_TEXT ? text : text.substring(0, LONGEST_TEXT) + "...";
     }
 
     private String readBaseDn() throws LDAPException, LdapStop {
@@ -422,7 +463,7 @@ final class LdapClient implements AutoCloseable {
                         seen,
                         e.getResultCode().getName(),
                         e.getResultCode().intValue(),
-                        e.getDiagnosticMessage() == null ? "" : ": " + e.getDiagnosticMessage());
+                        e.getDiagnosticMessage() == null ? "" : ": " + said(e));
         return switch (e.getResultCode().intValue()) {
             case ResultCode.SIZE_LIMIT_EXCEEDED_INT_VALUE, ResultCode.ADMIN_LIMIT_EXCEEDED_INT_VALUE ->
                 new LdapStop(StopReason.SIZE_LIMIT, what, e);

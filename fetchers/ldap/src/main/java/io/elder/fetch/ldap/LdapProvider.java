@@ -81,6 +81,11 @@ public final class LdapProvider implements Provider<LdapClient> {
     }
 
     @Override
+    public void readSettings(Settings settings) {
+        LdapSettings.from(settings);
+    }
+
+    @Override
     public LdapClient connect(Settings settings) throws Exception {
         LdapSettings ldap = LdapSettings.from(settings);
         settings.check();
@@ -145,11 +150,9 @@ public final class LdapProvider implements Provider<LdapClient> {
     }
 
     private static String text(LDAPException e) {
-        return "%s (%s, %d)"
-                .formatted(
-                        e.getMessage(),
-                        e.getResultCode().getName(),
-                        e.getResultCode().intValue());
+        String code = "(%d)".formatted(e.getResultCode().intValue());
+        String said = LdapClient.said(e);
+        return said.contains(code) ? said : said + " " + e.getResultCode().getName() + " " + code;
     }
 
     private static void fetchDirectory(LdapClient ldap, Partition where, Out out) {

@@ -40,10 +40,14 @@ final class Fetched {
 
     /** What the provider makes of the failure to read everything. */
     static Verdict failure(Map<String, String> settings) {
+        return new LdapProvider().classify(thrown(settings));
+    }
+
+    static Exception thrown(Map<String, String> settings) {
         try {
             from(settings);
         } catch (Exception e) {
-            return new LdapProvider().classify(e);
+            return e;
         }
         throw new AssertionError("everything was read (expected: a failure)");
     }

@@ -150,6 +150,25 @@ class LdapDirectoryTest {
     }
 
     @Test
+    void failuresAreToldInOneReadableLine() throws Exception {
+        try (TestDirectory directory = company(0)) {
+            directory.searchFailure = ResultCode.UNWILLING_TO_PERFORM;
+            assertThat(Fetched.thrown(directory.settings("LDAP_PAGE_SIZE", "2")))
+                    .hasMessageMatching(
+                            "search for \\(objectClass=person\\) below " + BASE
+                                    + " on ldap://\\S+ ended after 2 entries with unwilling to perform \\(53\\): as the test wants it");
+            directory.searchFailure = null;
+            directory.hangsOnSecondPage = true;
+            Exception timeout = Fetched.thrown(directory.settings("LDAP_PAGE_SIZE", "2", "LDAP_TIMEOUT", "300ms"));
+            assertThat(timeout)
+                    .hasMessageStartingWith("search for (objectClass=person) below " + BASE)
+                    .hasMessageContaining("timeout (85)")
+                    .hasMessageNotContaining("Request(");
+            assertThat(timeout.getMessage()).hasSizeLessThan(400);
+        }
+    }
+
+    @Test
     void aBaseThatDoesNotExistIsNotAnEmptyDirectory() throws Exception {
         try (TestDirectory directory = company(0)) {
             assertStop(

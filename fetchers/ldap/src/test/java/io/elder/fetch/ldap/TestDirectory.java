@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -38,6 +39,11 @@ final class TestDirectory implements AutoCloseable {
 
     /** Every connection is cut when its second page is asked for. */
     volatile boolean cutsSecondPage;
+
+    /** The second page is never answered. */
+    volatile boolean hangsOnSecondPage;
+
+    private final CountDownLatch closed = new CountDownLatch(1);
 
     volatile int largestPage = Integer.MAX_VALUE;
     volatile ResultCode searchFailure;
@@ -165,6 +171,7 @@ final class TestDirectory implements AutoCloseable {
 
     @Override
     public void close() {
+        closed.countDown();
         server.shutDown(true);
     }
 
@@ -193,11 +200,22 @@ final class TestDirectory implements AutoCloseable {
                 if (cutsSecondPage) {
                     server.closeAllConnections(false);
                 }
+                if (hangsOnSecondPage) {
+                    awaitClose();
+                }
                 if (searchFailure != null) {
                     throw new LDAPException(searchFailure, "as the test wants it");
                 }
             }
             widen(request, search);
+        }
+
+        private void awaitClose() throws LDAPException {
+            try {
+                closed.await();
+            } catch (InterruptedException e) {
+                throw new LDAPException(ResultCode.UNAVAILABLE, "stopping", e);
+            }
         }
 
         /** This server knows no ranges: it is asked for all, and the answer is cut. */

@@ -81,6 +81,11 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
         server.close();
     }
 
+    /** The server of this test, scripted. */
+    protected final ScriptedServer vendor() {
+        return server;
+    }
+
     @Override
     protected final Settings settings() {
         return Settings.of(settings(server.url()));

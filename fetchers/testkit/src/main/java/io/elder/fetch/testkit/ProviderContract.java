@@ -54,7 +54,7 @@ public abstract class ProviderContract<C extends AutoCloseable> {
     /** How many objects of each kind there are: more than a page of at least one. */
     protected abstract Map<String, Integer> expected();
 
-    /** Every secret among the settings. */
+    /** Every secret among the settings, and every canary in a field of a fixture that must not leave the fetcher. */
     protected abstract Set<String> secrets();
 
     /** The settings with a wrong password or token; the wrong one belongs to {@link #secrets} too. */

@@ -16,11 +16,14 @@ import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlanFailed;
+import io.elder.schemas.avro.PlannedTask;
 import io.elder.schemas.avro.RunPlanned;
 import io.elder.schemas.avro.ScopeFailed;
 import io.elder.schemas.avro.ScopeSealed;
+import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -138,6 +141,88 @@ class TaskRunnerTest {
     }
 
     @Test
+    void aDatabaseThatIsAwayIsWaitedForHoweverLong() throws InterruptedException {
+        List<SQLException> failures = new ArrayList<>();
+        IntStream.range(0, 12).forEach(i -> failures.add(new SQLException("connection refused", "08001")));
+        RecordingPublisher published = runWith(failures).everything();
+        assertThat(published.events(PlanFailed.class)).isEmpty();
+        assertThat(published.seals()).hasSize(2);
+    }
+
+    @Test
+    void aDatabaseThatRefusesIsNotWaitedForLong() throws InterruptedException {
+        List<SQLException> failures = new ArrayList<>();
+        IntStream.range(0, 12).forEach(i -> failures.add(new SQLException("permission denied", "42501")));
+        RecordingPublisher published = runWith(failures).everything();
+        assertThat(published.events(PlanFailed.class))
+                .extracting(PlanFailed::getMessage)
+                .containsExactly("tried 3 times: permission denied");
+    }
+
+    private TestRun<Team.Client> runWith(List<SQLException> failures) {
+        return new TestRun<>(
+                team,
+                task -> {
+                    if (!failures.isEmpty()) {
+                        throw failures.remove(0);
+                    }
+                    return JOBS.configuration(task);
+                },
+                2);
+    }
+
+    @Test
+    void aClientThatCanBeSharedServesTheWholeRun() throws InterruptedException {
+        team.isShareable = true;
+        team.accounts = 5;
+        team.rootFailures.add(new IOException("reset"));
+        TestRun<Team.Client> run = run();
+        assertThat(run.everything().seals()).hasSize(10);
+        assertThat(team.connections).isEqualTo(1);
+        assertThat(team.open).isEqualTo(1);
+        run.close();
+        assertThat(team.open).isZero();
+    }
+
+    @Test
+    void aClientWhoseCredentialsExpireIsReplacedForTheTasksThatFollow() throws InterruptedException {
+        team.isShareable = true;
+        team.accounts = 5;
+        team.rootFailures.add(new EOFException("token expired"));
+        RecordingPublisher published = run().everything();
+        assertThat(published.seals()).hasSize(10);
+        assertThat(published.seals().get(0).count()).isEqualTo(3);
+        assertThat(team.connections).isEqualTo(2);
+        assertThat(team.open).isEqualTo(1);
+    }
+
+    @Test
+    void aRowIsPlannedOnlyWhereItApplies() throws InterruptedException {
+        team.accounts = 3;
+        team.onlyAccount = "acme1";
+        assertThat(run().plan()).extracting(PlannedTask::getAccount).containsExactly("acme1");
+        team.onlyAccount = "nobody";
+        RecordingPublisher published = run().everything();
+        assertThat(published.events(PlanFailed.class))
+                .extracting(PlanFailed::getReason)
+                .containsExactly("bad_configuration");
+    }
+
+    @Test
+    void aPlanOfAHundredThousandTasksIsToldInPartsThatKafkaTakes() throws InterruptedException {
+        team.accounts = 102_000;
+        TestRun<Team.Client> run = run();
+        assertThat(run.plan()).hasSize(102_000);
+        assertThat(run.published().events(RunPlanned.class))
+                .hasSizeGreaterThanOrEqualTo(102)
+                .allSatisfy(part -> assertThat(part.getTasks().stream()
+                                .flatMap(task -> task.getScopes().stream())
+                                .mapToInt(String::length)
+                                .sum())
+                        .isLessThan(600_000));
+    }
+
+    @Test
     void aLongPlanComesInParts() throws InterruptedException {
         team.accounts = 2500;
         TestRun<Team.Client> run = run();
@@ -158,6 +243,8 @@ class TaskRunnerTest {
         private final List<Exception> childFailures = new ArrayList<>();
         private String idField = "id";
         private int accounts = 1;
+        private String onlyAccount;
+        private boolean isShareable;
         private int connections;
         private int open;
 
@@ -182,6 +269,11 @@ class TaskRunnerTest {
         }
 
         @Override
+        public boolean isShareable() {
+            return isShareable;
+        }
+
+        @Override
         public List<Partition> partitions(Client client, Requests requests) {
             return IntStream.range(0, accounts)
                     .mapToObj(i -> Partition.of(i == 0 ? "acme" : "acme" + i))
@@ -190,12 +282,14 @@ class TaskRunnerTest {
 
         @Override
         public List<Resource<Client>> resources() {
-            Resource<Client> groups = Resource.root("group", idField, (client, where, out) -> {
-                out.accept(object("g1"));
-                out.accept(object("g2"));
-                failIfAsked(rootFailures);
-                out.accept(object("g3"));
-            });
+            Resource<Client> groups = Resource.<Client>root("group", idField, (client, where, out) -> {
+                        out.accept(object("g1"));
+                        out.accept(object("g2"));
+                        failIfAsked(rootFailures);
+                        out.accept(object("g3"));
+                    })
+                    .only((client, where) ->
+                            onlyAccount == null || where.account().equals(onlyAccount));
             return List.of(groups, Resource.child(groups, "member", "id", (client, where, parent, out) -> {
                 failIfAsked(childFailures);
                 out.accept(object(parent.get("id").asText() + "/a"));
@@ -207,6 +301,7 @@ class TaskRunnerTest {
         public Verdict classify(Throwable failure) {
             return switch (failure) {
                 case FileNotFoundException e -> new Verdict.Gone();
+                case EOFException e -> new Verdict.StartOver();
                 case IOException e -> new Verdict.RetryWithBackoff();
                 default -> new Verdict.Stop(StopReason.FORBIDDEN, failure.getMessage());
             };

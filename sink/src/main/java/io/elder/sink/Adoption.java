@@ -1,0 +1,108 @@
+package io.elder.sink;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Rows that people made in Elder, and that are what a record describes: they become its row instead of getting a twin. */
+final class Adoption {
+    private final Connection connection;
+
+    Adoption(Connection connection) {
+        this.connection = connection;
+    }
+
+    /** An organisation that a person made under the same name and parent becomes ours instead of getting a twin. */
+    int adoptOrganizations(List<Change> organizations) throws SQLException {
+        List<Change> candidates = new ArrayList<>();
+        for (Change change : organizations) {
+            if (!change.deleted() && !change.pending.containsKey("parent")) {
+                candidates.add(change);
+            }
+        }
+        if (candidates.isEmpty()) {
+            return 0;
+        }
+        String sql = """
+                UPDATE organizations t SET source_key = i.key
+                FROM (SELECT DISTINCT ON (o.id) o.id, n.key
+                      FROM unnest(?::text[], ?::text[], ?::integer[]) AS n(key, name, parent_id)
+                      JOIN LATERAL (SELECT min(id) AS id FROM organizations
+                                    WHERE source_key IS NULL AND name = n.name
+                                      AND parent_id IS NOT DISTINCT FROM n.parent_id) o ON o.id IS NOT NULL
+                      WHERE NOT EXISTS (SELECT FROM organizations mine WHERE mine.source_key = n.key)
+                      ORDER BY o.id, n.key) i
+                WHERE t.id = i.id
+                """;
+        try (PreparedStatement update = connection.prepareStatement(sql)) {
+            update.setArray(
+                    1,
+                    TableLayout.texts(
+                            connection, candidates.stream().map(Change::key).toArray(String[]::new)));
+            update.setArray(
+                    2,
+                    TableLayout.texts(
+                            connection,
+                            candidates.stream()
+                                    .map(change -> change.value("name").orElse(null))
+                                    .toArray(String[]::new)));
+            update.setArray(
+                    3,
+                    connection.createArrayOf(
+                            "integer",
+                            candidates.stream()
+                                    .map(change -> change.ids.get("parent"))
+                                    .toArray()));
+            return update.executeUpdate();
+        }
+    }
+
+    /** A membership that a person granted in Elder, and that the provider now reports, is the same membership. */
+    int adoptMemberships(List<Change> memberships) throws SQLException {
+        List<Change> candidates =
+                memberships.stream().filter(change -> !change.deleted()).toList();
+        if (candidates.isEmpty()) {
+            return 0;
+        }
+        String sql = """
+                UPDATE identity_group_memberships t SET source_key = i.key
+                FROM (SELECT DISTINCT ON (n.key) m.id, n.key
+                      FROM unnest(?::text[], ?::integer[], ?::integer[]) AS n(key, identity_id, group_id)
+                      JOIN identity_group_memberships m ON m.identity_id = n.identity_id AND m.group_id = n.group_id
+                                                       AND m.source_key IS NULL
+                      WHERE NOT EXISTS (SELECT FROM identity_group_memberships mine WHERE mine.source_key = n.key)
+                      ORDER BY n.key, m.id) i
+                WHERE t.id = i.id
+                """;
+        if (!exists("SELECT EXISTS (SELECT FROM identity_group_memberships WHERE source_key IS NULL)")) {
+            return 0;
+        }
+        try (PreparedStatement update = connection.prepareStatement(sql)) {
+            update.setArray(
+                    1,
+                    TableLayout.texts(
+                            connection, candidates.stream().map(Change::key).toArray(String[]::new)));
+            for (int i = 0; i < 2; i++) {
+                String reference = i == 0 ? "identity" : "group";
+                update.setArray(
+                        i + 2,
+                        connection.createArrayOf(
+                                "integer",
+                                candidates.stream()
+                                        .map(change -> change.ids.get(reference))
+                                        .toArray()));
+            }
+            return update.executeUpdate();
+        }
+    }
+
+    private boolean exists(String sql) throws SQLException {
+        try (PreparedStatement query = connection.prepareStatement(sql);
+                ResultSet row = query.executeQuery()) {
+            return row.next() && row.getBoolean(1);
+        }
+    }
+}

@@ -1,0 +1,574 @@
+package io.elder.sink;
+
+import io.elder.schemas.ElderTable;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.Row;
+import io.elder.sink.InventoryWriter.Incoming;
+import io.elder.sink.InventoryWriter.Refusal;
+import io.elder.sink.InventoryWriter.Rules;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** Some records on their way into the tables, in one transaction: see {@link InventoryWriter}. Used once. */
+final class Batch {
+    /** Parents of parents in one batch are written one generation after the other; deeper ones are linked afterwards. */
+    private static final int GENERATIONS = 12;
+
+    private final Connection connection;
+    private final Layouts layouts;
+    private final Rules rules;
+    private final boolean careful;
+    private final Homes homes;
+    private final Adoption adoption;
+    private final PendingRows pendingRows;
+    private final PendingLinks pendingLinks;
+    private final Map<String, Integer> rows = new TreeMap<>();
+    private final List<Refusal> refusals = new ArrayList<>();
+    private final Map<ElderTable, Map<String, Integer>> ids = new EnumMap<>(ElderTable.class);
+    private final Map<String, long[]> counts = new TreeMap<>();
+    private final Map<String, String> problems = new TreeMap<>();
+    private final Set<String> arrived = new LinkedHashSet<>();
+
+    /** The layouts of the tables, as far as they were needed so far. */
+    @FunctionalInterface
+    interface Layouts {
+        TableLayout of(Connection connection, ElderTable table) throws SQLException;
+    }
+
+    /**
+     * A batch that was not begun.
+     *
+     * @param careful whether refused rows are looked for, and what the batch sets free is left to a pass of its own: there
+     *     its refusal is laid at the right row
+     */
+    Batch(Connection connection, ElderShape shape, Layouts layouts, Rules rules, boolean careful) throws SQLException {
+        this.connection = connection;
+        this.layouts = layouts;
+        this.rules = rules;
+        this.careful = careful;
+        this.homes = new Homes(connection, shape, rules);
+        this.adoption = new Adoption(connection);
+        this.pendingRows = new PendingRows(connection);
+        this.pendingLinks = new PendingLinks(connection, standIn());
+    }
+
+    /** By {@code table/operation}. */
+    Map<String, Integer> rows() {
+        return rows;
+    }
+
+    List<Refusal> refusals() {
+        return refusals;
+    }
+
+    void write(List<Incoming> incoming) throws SQLException {
+        List<Incoming> part = new ArrayList<>();
+        Set<String> purged = new TreeSet<>();
+        for (Incoming one : incoming) {
+            if (one.record() == null) {
+                purged.add(one.key());
+            } else if (purged.contains(one.key())) {
+                // It came back after it was purged: a new row.
+                write(reduce(part));
+                purge(purged);
+                part.clear();
+                purged.clear();
+                part.add(one);
+            } else {
+                part.add(one);
+            }
+        }
+        write(reduce(part));
+        purge(purged);
+    }
+
+    private void write(Map<ElderTable, Map<String, Change>> changes) throws SQLException {
+        boolean waiting = pendingRows.any();
+        for (ElderTable table : ElderTable.values()) {
+            Map<String, Change> ofTable = changes.getOrDefault(table, Map.of());
+            if (waiting && (!ofTable.isEmpty() || !arrived.isEmpty())) {
+                ofTable = new LinkedHashMap<>(ofTable);
+                for (Change held : pendingRows.take(table, ofTable.keySet(), careful ? Set.of() : arrived)) {
+                    ofTable.merge(held.key(), held, (ours, theirs) -> ours.isOlderThan(theirs) ? theirs : ours);
+                }
+            }
+            if (!ofTable.isEmpty()) {
+                writeTable(layouts.of(connection, table), new ArrayList<>(ofTable.values()));
+            }
+        }
+        if (!careful && !arrived.isEmpty() && pendingLinks.any()) {
+            link(arrived);
+        }
+        count();
+    }
+
+    /** What waits although what it waits for is there. It is taken out: write it. */
+    List<Incoming> takeReady() throws SQLException {
+        if (!pendingRows.any()) {
+            return List.of();
+        }
+        if (!rules.createOrganizations()) {
+            List<Change> unmade = pendingRows.unmadeOrganizations();
+            homes.read(unmade);
+            adoptWaiting(resolve(layouts.of(connection, ElderTable.ORGANIZATIONS), unmade));
+        }
+        return pendingRows.takeReady(rules.createOrganizations(), standIn() != null);
+    }
+
+    /** Organisations that a person has made meanwhile are ours, and what waits for them is ready. */
+    private void adoptWaiting(List<Change> unmade) throws SQLException {
+        if (!careful) {
+            add(ElderTable.ORGANIZATIONS, "adopted", adoption.adoptOrganizations(unmade));
+            return;
+        }
+        for (Change change : unmade) {
+            Savepoint before = connection.setSavepoint();
+            try {
+                add(ElderTable.ORGANIZATIONS, "adopted", adoption.adoptOrganizations(List.of(change)));
+                connection.releaseSavepoint(before);
+            } catch (SQLException e) {
+                if (!DatabaseTrouble.isTheRow(e)) {
+                    throw e;
+                }
+                connection.rollback(before);
+                pendingRows.take(ElderTable.ORGANIZATIONS, Set.of(change.key()), Set.of());
+                refuse(change, e);
+            }
+        }
+    }
+
+    /**
+     * Sets the references whose targets have arrived.
+     *
+     * @param targets only those to these rows; null for all
+     */
+    void link(Set<String> targets) throws SQLException {
+        for (ElderTable table : ElderTable.values()) {
+            for (TableLayout.Link link : layouts.of(connection, table).links()) {
+                if (!link.required()) {
+                    int linked = careful
+                            ? pendingLinks.setCarefully(table, link, refusals)
+                            : pendingLinks.set(table, link, targets);
+                    add(table, "linked", linked);
+                }
+            }
+        }
+    }
+
+    boolean hasPendingLinks() throws SQLException {
+        return pendingLinks.any();
+    }
+
+    /** What rows refer to instead of an organisation that is not made; null if nothing. */
+    private Integer standIn() throws SQLException {
+        return rules.createOrganizations() ? null : homes.defaultOrganization();
+    }
+
+    private Map<ElderTable, Map<String, Change>> reduce(List<Incoming> incoming) {
+        Map<ElderTable, Map<String, Change>> changes = new EnumMap<>(ElderTable.class);
+        for (Incoming one : incoming) {
+            if (one.record().getBody() instanceof Row row) {
+                Optional<ElderTable> table = ElderTable.findBySqlName(row.getTable());
+                if (table.isEmpty()) {
+                    refuse(
+                            one.record(),
+                            one.partition(),
+                            one.offset(),
+                            "table " + row.getTable() + " (expected: a table of Elder's inventory)");
+                    continue;
+                }
+                if (hasNul(one.record().getKey(), row)) {
+                    refuse(
+                            one.record(),
+                            one.partition(),
+                            one.offset(),
+                            "a key, reference or value holds the character NUL (expected: text that PostgreSQL can hold)");
+                    continue;
+                }
+                Change change = new Change(one.record(), table.get(), one.partition(), one.offset());
+                changes.computeIfAbsent(table.get(), t -> new LinkedHashMap<>())
+                        .merge(change.key(), change, (held, next) -> next.isOlderThan(held) ? held : next);
+            }
+        }
+        return changes;
+    }
+
+    private static boolean hasNul(String key, Row row) {
+        return key.indexOf(0) >= 0
+                || row.getReferences().values().stream().anyMatch(to -> to.indexOf(0) >= 0)
+                || row.getValues().values().stream()
+                        .anyMatch(value -> value instanceof String text && text.indexOf(0) >= 0);
+    }
+
+    private void purge(Set<String> keys) throws SQLException {
+        if (keys.isEmpty()) {
+            return;
+        }
+        String[] all = keys.toArray(String[]::new);
+        execute("DELETE FROM pipeline.pending_rows WHERE source_key = ANY (?)", all);
+        execute("DELETE FROM pipeline.pending_links WHERE source_key = ANY (?)", all);
+        execute("DELETE FROM pipeline.name_claims WHERE source_key = ANY (?)", all);
+        // The function keeps what other rows still refer to, and what is not soft-deleted.
+        for (ElderTable table : List.of(ElderTable.values()).reversed()) {
+            try (PreparedStatement purge = connection.prepareStatement("SELECT pipeline.purge(?, ?)")) {
+                purge.setString(1, table.sqlName());
+                purge.setArray(2, TableLayout.texts(connection, all));
+                try (ResultSet gone = purge.executeQuery()) {
+                    gone.next();
+                    add(table, "purged", gone.getInt(1));
+                }
+            }
+            ids.remove(table);
+        }
+    }
+
+    private void writeTable(TableLayout layout, List<Change> changes) throws SQLException {
+        changes.sort(Comparator.comparing(Change::key));
+        homes.read(changes);
+        for (List<Change> generation : generations(layout.table(), changes)) {
+            List<Change> ready = resolve(layout, generation);
+            if (layout.table() == ElderTable.ORGANIZATIONS) {
+                add(layout.table(), "adopted", adoption.adoptOrganizations(ready));
+                ready = withoutUnmade(ready);
+            } else if (layout.table() == ElderTable.IDENTITY_GROUP_MEMBERSHIPS) {
+                add(layout.table(), "adopted", adoption.adoptMemberships(ready));
+            }
+            Set<String> freed = Set.of();
+            UniqueNames names = null;
+            if (layout.uniqueName().isPresent()) {
+                names = new UniqueNames(connection, layout, rules.plainNames());
+                Map<Change, String> refused = new LinkedHashMap<>();
+                freed = names.settle(ready, refused);
+                refused.forEach(this::refuse);
+                ready.removeAll(refused.keySet());
+            } else if (rules.plainNames() && layout.nameColumn().isPresent()) {
+                for (Change change : ready) {
+                    change.name = layout.wantedName(change, true);
+                }
+            }
+            List<Change> writable = new ArrayList<>();
+            for (Change change : ready) {
+                try {
+                    if (layout.needsTenant() && change.tenantId == null) {
+                        problems.put(change.record.getRunId(), "no tenant with slug default or system (expected: one)");
+                        throw new RefusedValue(
+                                "tenant: none with slug default or system (expected: one, or a job with an organisation that has one)");
+                    }
+                    layout.prepare(change);
+                    writable.add(change);
+                } catch (RefusedValue e) {
+                    refuse(change, e.getMessage());
+                }
+            }
+            if (careful) {
+                bisect(layout, writable);
+            } else {
+                upsert(layout, writable);
+            }
+            if (names != null) {
+                names.promote(freed);
+            }
+            generation.forEach(change -> arrived.add(change.key()));
+        }
+    }
+
+    /** Changes whose parent is in the same batch come after it. */
+    private List<List<Change>> generations(ElderTable table, List<Change> changes) {
+        boolean nested = table.references().values().stream()
+                .anyMatch(reference -> reference.noun().equals(table.noun()));
+        if (!nested) {
+            return List.of(changes);
+        }
+        Map<String, Change> byKey = new HashMap<>();
+        changes.forEach(change -> byKey.put(change.key(), change));
+        List<List<Change>> generations = new ArrayList<>();
+        for (Change change : changes) {
+            int depth = 0;
+            Change above = change.target("parent").map(byKey::get).orElse(null);
+            while (above != null && above != change && depth < GENERATIONS) {
+                depth++;
+                above = above.target("parent").map(byKey::get).orElse(null);
+            }
+            while (generations.size() <= depth) {
+                generations.add(new ArrayList<>());
+            }
+            generations.get(depth).add(change);
+        }
+        generations.removeIf(List::isEmpty);
+        return generations;
+    }
+
+    /** Finds the rows referred to. What must refer and can't yet is put aside; the rest is returned. */
+    private List<Change> resolve(TableLayout layout, List<Change> changes) throws SQLException {
+        lookUpTargets(layout, changes);
+        List<Change> ready = new ArrayList<>();
+        List<PendingRows.Waiting> waiting = new ArrayList<>();
+        for (Change change : changes) {
+            change.tenantId = homes.of(change.record.getRunId()).tenant();
+            List<String> missing = new ArrayList<>();
+            String reason = null;
+            String refusal = null;
+            for (TableLayout.Link link : layout.links()) {
+                Optional<String> key = targetKey(change, link);
+                if (key.isPresent() && targetTable(change, link).isEmpty()) {
+                    refusal = link.reference() + " of " + change.key()
+                            + " is of an unknown type (expected: a noun of Elder's tables in " + link.reference()
+                            + "_type)";
+                    break;
+                }
+                Integer id = key.isPresent() ? idOf(change, link, key.get()) : home(change, link);
+                if (id != null) {
+                    change.ids.put(link.id(), id);
+                } else if (key.isPresent() && link.required()) {
+                    missing.add(key.get());
+                    if (isToOrganization(link) && !rules.createOrganizations()) {
+                        reason = "organisation " + key.get() + " does not exist " + homes.remedy();
+                    }
+                } else if (key.isPresent()) {
+                    change.pending.put(link.reference(), key.get());
+                } else if (link.required()) {
+                    refusal = link.reference() + " of " + change.key()
+                            + " is missing (expected: a reference, a job with an organisation, or"
+                            + " DEFAULT_ORGANIZATION_ID)";
+                }
+            }
+            if (refusal != null) {
+                refuse(change, refusal);
+            } else if (missing.isEmpty()) {
+                ready.add(change);
+            } else {
+                waiting.add(new PendingRows.Waiting(change, missing, reason));
+                add(layout.table(), "waiting", 1);
+            }
+        }
+        pendingRows.put(waiting);
+        return ready;
+    }
+
+    private void lookUpTargets(TableLayout layout, List<Change> changes) throws SQLException {
+        Map<ElderTable, Set<String>> wanted = new EnumMap<>(ElderTable.class);
+        for (Change change : changes) {
+            for (TableLayout.Link link : layout.links()) {
+                Optional<String> key = targetKey(change, link);
+                Optional<ElderTable> table = targetTable(change, link);
+                if (key.isPresent() && table.isPresent()) {
+                    wanted.computeIfAbsent(table.get(), t -> new HashSet<>()).add(key.get());
+                }
+            }
+        }
+        for (Map.Entry<ElderTable, Set<String>> keys : wanted.entrySet()) {
+            find(keys.getKey(), keys.getValue());
+        }
+    }
+
+    private Integer idOf(Change change, TableLayout.Link link, String key) throws SQLException {
+        Integer id = ids.getOrDefault(targetTable(change, link).orElseThrow(), Map.of())
+                .get(key);
+        return id == null && isToOrganization(link) ? standIn() : id;
+    }
+
+    /** The organisation of what has none of its own: the job's, else the default one. Organisations may do without. */
+    private Integer home(Change change, TableLayout.Link link) throws SQLException {
+        if (!isToOrganization(link)) {
+            return null;
+        }
+        Homes.Home home = homes.of(change.record.getRunId());
+        if (change.table == ElderTable.ORGANIZATIONS) {
+            return home.isFoundBeside(change.key()) ? null : home.organization();
+        }
+        return home.organization() == null ? homes.defaultOrganization() : home.organization();
+    }
+
+    private static boolean isToOrganization(TableLayout.Link link) {
+        return link.noun().equals(ElderTable.ORGANIZATIONS.noun());
+    }
+
+    private Optional<String> targetKey(Change change, TableLayout.Link link) {
+        Optional<String> key = change.target(link.reference());
+        boolean isEntity = change.value(link.reference() + "_type")
+                .filter(ElderTable.ENTITIES.noun()::equals)
+                .isPresent();
+        return link.suffix().isEmpty() || isEntity ? key : key.map(of -> of + link.suffix());
+    }
+
+    private static Optional<ElderTable> targetTable(Change change, TableLayout.Link link) {
+        String noun = link.noun().equals("any")
+                ? change.value(link.reference() + "_type").orElse("")
+                : link.noun();
+        return ElderTable.findByNoun(noun);
+    }
+
+    private void find(ElderTable table, Set<String> keys) throws SQLException {
+        Map<String, Integer> known = ids.computeIfAbsent(table, t -> new HashMap<>());
+        String[] unknown = keys.stream().filter(key -> !known.containsKey(key)).toArray(String[]::new);
+        if (unknown.length == 0) {
+            return;
+        }
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT source_key, id FROM " + table.sqlName() + " WHERE source_key = ANY (?)")) {
+            query.setArray(1, TableLayout.texts(connection, unknown));
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    known.put(row.getString(1), row.getInt(2));
+                }
+            }
+        }
+    }
+
+    private void bisect(TableLayout layout, List<Change> changes) throws SQLException {
+        if (changes.isEmpty()) {
+            return;
+        }
+        Savepoint before = connection.setSavepoint();
+        try {
+            upsert(layout, changes);
+            connection.releaseSavepoint(before);
+        } catch (SQLException e) {
+            if (!DatabaseTrouble.isTheRow(e)) {
+                throw e;
+            }
+            connection.rollback(before);
+            if (changes.size() == 1) {
+                refuse(changes.getFirst(), e);
+                return;
+            }
+            bisect(layout, changes.subList(0, changes.size() / 2));
+            bisect(layout, changes.subList(changes.size() / 2, changes.size()));
+        }
+    }
+
+    private void upsert(TableLayout layout, List<Change> changes) throws SQLException {
+        if (changes.isEmpty()) {
+            return;
+        }
+        Map<String, Boolean> written = new HashMap<>();
+        Map<String, Integer> newIds = new HashMap<>();
+        try (PreparedStatement upsert = layout.upsert(connection, changes);
+                ResultSet row = upsert.executeQuery()) {
+            while (row.next()) {
+                newIds.put(row.getString(1), row.getInt(2));
+                written.put(row.getString(1), row.getBoolean(3));
+            }
+        }
+        List<Change> unchanged = new ArrayList<>();
+        List<Change> changed = new ArrayList<>();
+        for (Change change : changes) {
+            (written.containsKey(change.key()) ? changed : unchanged).add(change);
+        }
+        if (!unchanged.isEmpty()) {
+            try (PreparedStatement refresh = layout.refresh(connection, unchanged)) {
+                add(layout.table(), "seen", refresh.executeUpdate());
+            }
+        }
+        if (!changed.isEmpty() && !layout.links().stream().allMatch(TableLayout.Link::required)) {
+            pendingLinks.note(layout.table(), changed);
+        }
+        // Only now can nothing fail any more: counts of a part that is rolled back would be wrong.
+        ids.computeIfAbsent(layout.table(), t -> new HashMap<>()).putAll(newIds);
+        for (Change change : changed) {
+            boolean isNew = written.get(change.key());
+            String operation = change.deleted() ? "deleted" : isNew ? "created" : "updated";
+            add(layout.table(), operation, 1);
+            long[] ofRun = counts.computeIfAbsent(change.record.getRunId(), run -> new long[3]);
+            if (!change.deleted()) {
+                ofRun[isNew ? 0 : 1]++;
+            } else if (!isNew) {
+                ofRun[2]++;
+            }
+        }
+    }
+
+    /** Puts aside the organisations that are not there and may not be made. They wait for themselves. */
+    private List<Change> withoutUnmade(List<Change> organizations) throws SQLException {
+        if (rules.createOrganizations()) {
+            return organizations;
+        }
+        Set<String> keys = new HashSet<>();
+        organizations.forEach(change -> keys.add(change.key()));
+        find(ElderTable.ORGANIZATIONS, keys);
+        Map<String, Integer> known = ids.get(ElderTable.ORGANIZATIONS);
+        List<Change> present = new ArrayList<>();
+        List<PendingRows.Waiting> unmade = new ArrayList<>();
+        for (Change change : organizations) {
+            if (known != null && known.containsKey(change.key())) {
+                present.add(change);
+                continue;
+            }
+            String reason = standIn() != null || change.deleted()
+                    ? null
+                    : "organisation " + change.value("name").orElse(change.key()) + " does not exist " + homes.remedy();
+            unmade.add(new PendingRows.Waiting(change, List.of(change.key()), reason));
+            add(ElderTable.ORGANIZATIONS, "not_made", 1);
+        }
+        pendingRows.put(unmade);
+        return present;
+    }
+
+    private void count() throws SQLException {
+        if (counts.isEmpty() && problems.isEmpty()) {
+            return;
+        }
+        Set<String> runs = new TreeSet<>(counts.keySet());
+        runs.addAll(problems.keySet());
+        try (PreparedStatement upsert = connection.prepareStatement(
+                "INSERT INTO pipeline.runs AS r (run_id, created, updated, deleted, problem) VALUES (?, ?, ?, ?, ?)"
+                        + " ON CONFLICT (run_id) DO UPDATE SET created = r.created + excluded.created,"
+                        + " updated = r.updated + excluded.updated, deleted = r.deleted + excluded.deleted,"
+                        + " problem = coalesce(r.problem, excluded.problem)")) {
+            for (String run : runs) {
+                long[] ofRun = counts.getOrDefault(run, new long[3]);
+                upsert.setString(1, run);
+                upsert.setLong(2, ofRun[0]);
+                upsert.setLong(3, ofRun[1]);
+                upsert.setLong(4, ofRun[2]);
+                upsert.setString(5, problems.get(run));
+                upsert.addBatch();
+            }
+            upsert.executeBatch();
+        }
+        counts.clear();
+        problems.clear();
+    }
+
+    private void refuse(Change change, SQLException e) {
+        refusals.add(new Refusal(
+                change.record, change.partition, change.offset, e.getClass().getName(), DatabaseTrouble.describe(e)));
+    }
+
+    private void refuse(Change change, String message) {
+        refuse(change.record, change.partition, change.offset, message);
+    }
+
+    private void refuse(InventoryRecord record, int partition, long offset, String message) {
+        refusals.add(new Refusal(record, partition, offset, RefusedValue.class.getName(), message));
+    }
+
+    private void add(ElderTable table, String operation, int more) {
+        if (more > 0) {
+            rows.merge(table.sqlName() + "/" + operation, more, Integer::sum);
+        }
+    }
+
+    private int execute(String sql, String[] keys) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            statement.setArray(1, TableLayout.texts(connection, keys));
+            return statement.executeUpdate();
+        }
+    }
+}

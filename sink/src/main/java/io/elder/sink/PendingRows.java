@@ -1,0 +1,150 @@
+package io.elder.sink;
+
+import io.elder.schemas.ElderTable;
+import io.elder.schemas.avro.InventoryRecord;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Rows that can't be written yet, in {@code pipeline.pending_rows}: what they must refer to has not arrived, or they are
+ * organisations that may not be made. The latter wait for themselves, in case they are made by somebody, or allowed.
+ */
+final class PendingRows {
+    /**
+     * A row on its way there.
+     *
+     * @param missing the keys that it waits for
+     * @param reason what an operator has to do about it; null if it comes by itself
+     */
+    record Waiting(Change change, List<String> missing, String reason) {}
+
+    private final Connection connection;
+
+    PendingRows(Connection connection) {
+        this.connection = connection;
+    }
+
+    boolean any() throws SQLException {
+        try (PreparedStatement query =
+                        connection.prepareStatement("SELECT EXISTS (SELECT FROM pipeline.pending_rows)");
+                ResultSet row = query.executeQuery()) {
+            return row.next() && row.getBoolean(1);
+        }
+    }
+
+    void put(List<Waiting> rows) throws SQLException {
+        if (rows.isEmpty()) {
+            return;
+        }
+        String sql = "INSERT INTO pipeline.pending_rows (source_key, table_name, missing, record, source_partition,"
+                + " source_offset, scope, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                + " ON CONFLICT (source_key) DO UPDATE SET table_name = excluded.table_name,"
+                + " missing = excluded.missing, record = excluded.record,"
+                + " source_partition = excluded.source_partition, source_offset = excluded.source_offset,"
+                + " scope = excluded.scope, reason = excluded.reason";
+        try (PreparedStatement insert = connection.prepareStatement(sql)) {
+            for (Waiting row : rows) {
+                Change change = row.change();
+                insert.setString(1, change.key());
+                insert.setString(2, change.table.sqlName());
+                insert.setArray(3, TableLayout.texts(connection, row.missing().toArray(String[]::new)));
+                insert.setBytes(4, bytes(change.record));
+                insert.setInt(5, change.partition);
+                insert.setLong(6, change.offset);
+                insert.setString(7, change.record.getScope());
+                insert.setString(8, row.reason());
+                insert.addBatch();
+            }
+            insert.executeBatch();
+        }
+    }
+
+    /** Takes out the rows of a table that have these keys, or wait for one of those that have arrived. */
+    List<Change> take(ElderTable table, Collection<String> keys, Collection<String> arrived) throws SQLException {
+        List<Change> taken = new ArrayList<>();
+        String sql = "DELETE FROM pipeline.pending_rows WHERE table_name = ? AND (source_key = ANY (?) OR missing && ?)"
+                + " RETURNING record, source_partition, source_offset";
+        try (PreparedStatement delete = connection.prepareStatement(sql)) {
+            delete.setString(1, table.sqlName());
+            delete.setArray(2, TableLayout.texts(connection, keys.toArray(String[]::new)));
+            delete.setArray(3, TableLayout.texts(connection, arrived.toArray(String[]::new)));
+            try (ResultSet row = delete.executeQuery()) {
+                while (row.next()) {
+                    taken.add(new Change(record(row.getBytes(1)), table, row.getInt(2), row.getLong(3)));
+                }
+            }
+        }
+        return taken;
+    }
+
+    /**
+     * Takes out the rows of any table of which something that they wait for is there.
+     *
+     * @param organizationsAreMade whether organisations no longer wait
+     * @param organizationsHaveStandIn whether rows no longer wait for organisations that are not made
+     */
+    List<InventoryWriter.Incoming> takeReady(boolean organizationsAreMade, boolean organizationsHaveStandIn)
+            throws SQLException {
+        String there = Stream.of(ElderTable.values())
+                .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = ANY (p.missing))")
+                .collect(Collectors.joining(" OR "));
+        String sql = "DELETE FROM pipeline.pending_rows p WHERE " + there
+                + (organizationsAreMade ? " OR reason IS NOT NULL OR source_key = ANY (missing)" : "")
+                + (organizationsHaveStandIn ? " OR reason IS NOT NULL" : "")
+                + " RETURNING record, source_partition, source_offset";
+        List<InventoryWriter.Incoming> ready = new ArrayList<>();
+        try (PreparedStatement delete = connection.prepareStatement(sql);
+                ResultSet row = delete.executeQuery()) {
+            while (row.next()) {
+                InventoryRecord record = record(row.getBytes(1));
+                ready.add(new InventoryWriter.Incoming(record.getKey(), record, row.getInt(2), row.getLong(3)));
+            }
+        }
+        return ready;
+    }
+
+    /** The organisations that wait until they may be made, or until a person has made them. They stay where they are. */
+    List<Change> unmadeOrganizations() throws SQLException {
+        List<Change> unmade = new ArrayList<>();
+        try (PreparedStatement query =
+                connection.prepareStatement("SELECT record, source_partition, source_offset FROM pipeline.pending_rows"
+                        + " WHERE table_name = ? AND source_key = ANY (missing) ORDER BY source_key")) {
+            query.setString(1, ElderTable.ORGANIZATIONS.sqlName());
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    unmade.add(new Change(
+                            record(row.getBytes(1)), ElderTable.ORGANIZATIONS, row.getInt(2), row.getLong(3)));
+                }
+            }
+        }
+        return unmade;
+    }
+
+    static InventoryRecord record(byte[] bytes) throws SQLException {
+        try {
+            return InventoryRecord.getDecoder().decode(bytes);
+        } catch (IOException e) {
+            throw new SQLException("pipeline holds a record that can't be read", e);
+        }
+    }
+
+    static byte[] bytes(InventoryRecord record) {
+        try {
+            ByteBuffer buffer = InventoryRecord.getEncoder().encode(record);
+            byte[] bytes = new byte[buffer.remaining()];
+            buffer.get(bytes);
+            return bytes;
+        } catch (IOException e) {
+            throw new IllegalStateException("a record that was read can be written", e);
+        }
+    }
+}
