@@ -53,6 +53,7 @@ public enum ElderShape {
      * after the enum's own labels, by {@code type.word}.
      */
     private static final Map<String, String> STAND_INS = Map.ofEntries(
+            entry("authprovider.aws", "oauth2"),
             entry("entitytype.server", "compute"),
             entry("entitytype.container", "compute"),
             entry("entitytype.storage", "compute"),
@@ -66,7 +67,9 @@ public enum ElderShape {
             entry("dependencytype.runs_on", "depends_on"),
             entry("dependencytype.uses", "depends_on"),
             entry("dependencytype.routes_to", "related_to"),
+            entry("dependencytype.attached_to", "related_to"),
             entry("dependencytype.connected_to", "related_to"),
+            entry("dependencytype.secured_by", "related_to"),
             entry("identitytype.service", "service_account"));
 
     /** Columns that may not be null, have no default and nothing in a record: what a new row gets. Never updated. */

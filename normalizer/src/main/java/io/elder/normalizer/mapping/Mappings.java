@@ -5,7 +5,7 @@ import java.util.function.Function;
 
 /** The mappings of all providers. */
 public final class Mappings {
-    public static final List<Mapping> ALL = List.of(new LdapMapping());
+    public static final List<Mapping> ALL = List.of(new AwsMapping(), new LdapMapping());
 
     private Mappings() {}
 

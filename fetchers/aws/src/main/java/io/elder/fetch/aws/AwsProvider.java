@@ -72,9 +72,9 @@ public final class AwsProvider implements Provider<AwsClient> {
                 regional("vpc", "nat_gateway", "NatGatewayId", paged(AwsProvider::natGateways)),
                 regional("vpc", "internet_gateway", "InternetGatewayId", paged(AwsProvider::internetGateways)),
                 regional("vpc", "network_interface", "NetworkInterfaceId", paged(AwsProvider::networkInterfaces)),
-                regional("vpc", "elastic_ip", "AllocationId", paged(AwsProvider::elasticIps)),
+                regional("vpc", "elastic_ip", AwsProvider::addressId, paged(AwsProvider::elasticIps)),
                 regional("elb", "load_balancer", "LoadBalancerArn", AwsProvider::fetchLoadBalancers),
-                regional("elb", "classic_load_balancer", "LoadBalancerName", AwsProvider::fetchClassicLoadBalancers),
+                regional("elb", "classic_load_balancer", AwsProvider::classicId, AwsProvider::fetchClassicLoadBalancers),
                 targetGroup,
                 child(targetGroup, "load_balancer_target", AwsProvider::targetId, AwsProvider::fetchTargets),
                 regional("rds", "rds_instance", "DBInstanceArn", paged(AwsProvider::dbInstances)),
@@ -221,6 +221,11 @@ public final class AwsProvider implements Provider<AwsClient> {
 
     private static Resource.Root<AwsClient> regional(
             String service, String kind, String id, Resource.RootFetch<AwsClient> fetch) {
+        return regional(service, kind, object -> object.path(id).asText(""), fetch);
+    }
+
+    private static Resource.Root<AwsClient> regional(
+            String service, String kind, Function<JsonNode, String> id, Resource.RootFetch<AwsClient> fetch) {
         return Resource.<AwsClient>root(kind, id, located(fetch))
                 .only((aws, where) -> !where.isGlobal() && isWanted(aws, service));
     }
@@ -373,6 +378,11 @@ public final class AwsProvider implements Provider<AwsClient> {
         return Page.last(addresses);
     }
 
+    /** An address of before 2013 has no allocation. */
+    private static String addressId(JsonNode address) {
+        return address.path("AllocationId").asText(address.path("PublicIp").asText(""));
+    }
+
     private static void fetchLoadBalancers(AwsClient aws, Partition where, Out out) throws Exception {
         out.pages(
                 cursor -> {
@@ -416,6 +426,12 @@ public final class AwsProvider implements Provider<AwsClient> {
                         out.accept(tagged(AwsJson.of(each), tags.get(each.loadBalancerName())));
                     }
                 });
+    }
+
+    /** These have no ARN of their own, and a name only within their region. */
+    private static String classicId(JsonNode loadBalancer) {
+        return loadBalancer.at("/elder/region").asText() + "/"
+                + loadBalancer.path("LoadBalancerName").asText();
     }
 
     private static Page<ObjectNode> targetGroups(AwsClient aws, Partition where, String cursor) {
@@ -658,7 +674,7 @@ public final class AwsProvider implements Provider<AwsClient> {
         out.pages(
                 cursor -> {
                     var page = iam.listUsers(r -> r.marker(cursor).maxItems(aws.page(1, 1000)));
-                    return new Page<>(page.users(), page.isTruncated() ? page.marker() : null);
+                    return new Page<>(page.users(), next(page.isTruncated(), page.marker()));
                 },
                 user -> {
                     ObjectNode json = AwsJson.of(user);
@@ -687,12 +703,12 @@ public final class AwsProvider implements Provider<AwsClient> {
                 page.roles().stream()
                         .filter(role -> !role.path().startsWith(SERVICE_LINKED))
                         .toList(),
-                page.isTruncated() ? page.marker() : null);
+                next(page.isTruncated(), page.marker()));
     }
 
     private static Page<ObjectNode> iamGroups(AwsClient aws, Partition where, String cursor) {
         var page = iam(aws, where).listGroups(r -> r.marker(cursor).maxItems(aws.page(1, 1000)));
-        return page(page.groups(), page.isTruncated() ? page.marker() : null);
+        return page(page.groups(), next(page.isTruncated(), page.marker()));
     }
 
     private static void fetchGroupMembers(AwsClient aws, Partition where, JsonNode group, Out out) throws Exception {
@@ -706,7 +722,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 json.set("GroupArn", group.get("Arn"));
                 members.add(json);
             }
-            return new Page<>(members, page.isTruncated() ? page.marker() : null);
+            return new Page<>(members, next(page.isTruncated(), page.marker()));
         });
     }
 
@@ -722,13 +738,18 @@ public final class AwsProvider implements Provider<AwsClient> {
         // By such headers an origin knows that CloudFront is asking: their values are secrets.
         distributions.forEach(each -> each.at("/Origins/Items").forEach(origin -> origin.at("/CustomHeaders/Items")
                 .forEach(header -> ((ObjectNode) header).remove("HeaderValue"))));
-        return new Page<>(distributions, Boolean.TRUE.equals(list.isTruncated()) ? list.nextMarker() : null);
+        return new Page<>(distributions, next(list.isTruncated(), list.nextMarker()));
     }
 
     private static Page<ObjectNode> zones(AwsClient aws, Partition where, String cursor) {
         var page = aws.of(Route53Client.class, Route53Client::builder, where)
                 .listHostedZones(r -> r.marker(cursor).maxItems(Integer.toString(aws.page(1, 100))));
-        return page(page.hostedZones(), Boolean.TRUE.equals(page.isTruncated()) ? page.nextMarker() : null);
+        return page(page.hostedZones(), next(page.isTruncated(), page.nextMarker()));
+    }
+
+    /** A marker counts only where the list says that it was cut. */
+    private static String next(Boolean isTruncated, String marker) {
+        return Boolean.TRUE.equals(isTruncated) ? marker : null;
     }
 
     /** Asks for something that may be absent or may have gone away since it was listed. */
