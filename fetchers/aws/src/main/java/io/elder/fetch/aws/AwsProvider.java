@@ -74,7 +74,8 @@ public final class AwsProvider implements Provider<AwsClient> {
                 regional("vpc", "network_interface", "NetworkInterfaceId", paged(AwsProvider::networkInterfaces)),
                 regional("vpc", "elastic_ip", AwsProvider::addressId, paged(AwsProvider::elasticIps)),
                 regional("elb", "load_balancer", "LoadBalancerArn", AwsProvider::fetchLoadBalancers),
-                regional("elb", "classic_load_balancer", AwsProvider::classicId, AwsProvider::fetchClassicLoadBalancers),
+                regional(
+                        "elb", "classic_load_balancer", AwsProvider::classicId, AwsProvider::fetchClassicLoadBalancers),
                 targetGroup,
                 child(targetGroup, "load_balancer_target", AwsProvider::targetId, AwsProvider::fetchTargets),
                 regional("rds", "rds_instance", "DBInstanceArn", paged(AwsProvider::dbInstances)),
