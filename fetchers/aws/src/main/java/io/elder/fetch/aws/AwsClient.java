@@ -8,8 +8,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.Supplier;
 import software.amazon.awssdk.auth.credentials.AnonymousCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
@@ -25,7 +23,6 @@ import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.http.SdkHttpClient;
-import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.sts.StsClient;
 import software.amazon.awssdk.services.sts.auth.StsAssumeRoleCredentialsProvider;
@@ -40,8 +37,6 @@ final class AwsClient implements AutoCloseable {
 
     private final AwsSettings settings;
     private final SdkHttpClient http;
-    private final ScheduledExecutorService timers = Executors.newScheduledThreadPool(
-            1, Thread.ofVirtual().name("aws-timer").factory());
     private final ClientOverrideConfiguration configuration;
     private final Map<ClientKey, Object> clients = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
@@ -62,15 +57,10 @@ final class AwsClient implements AutoCloseable {
 
     private AwsClient(AwsSettings settings) {
         this.settings = settings;
-        this.http = UrlConnectionHttpClient.builder()
-                .connectionTimeout(settings.timeout())
-                .socketTimeout(settings.timeout())
-                .build();
+        this.http = new AwsHttp(settings.timeout());
         this.configuration = ClientOverrideConfiguration.builder()
                 .retryStrategy(AwsRetryStrategy.doNotRetry())
                 .addExecutionInterceptor(new AnswerCheck())
-                .scheduledExecutorService(timers)
-                .apiCallTimeout(settings.timeout())
                 .build();
     }
 
@@ -261,7 +251,6 @@ final class AwsClient implements AutoCloseable {
                 throw new IllegalStateException("closing credentials", e);
             }
         }
-        timers.shutdownNow();
         http.close();
     }
 }

@@ -447,8 +447,11 @@ public final class AwsProvider implements Provider<AwsClient> {
                 elb(aws, where).describeTargetHealth(r -> r.targetGroupArn(arn)).targetHealthDescriptions())) {
             ObjectNode json = AwsJson.of(health);
             json.put("TargetGroupArn", arn);
-            json.set("TargetType", group.path("TargetType"));
-            json.set("LoadBalancerArns", group.path("LoadBalancerArns").deepCopy());
+            // Groups from before there were others have no type.
+            json.put("TargetType", group.path("TargetType").asText("instance"));
+            if (group.has("LoadBalancerArns")) {
+                json.set("LoadBalancerArns", group.get("LoadBalancerArns"));
+            }
             out.accept(json);
         }
     }

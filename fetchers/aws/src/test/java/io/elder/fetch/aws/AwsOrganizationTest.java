@@ -74,7 +74,8 @@ class AwsOrganizationTest {
                 .satisfies(failed -> assertThat(failed.getReason()).isEqualTo("forbidden"))
                 .satisfies(failed -> assertThat(failed.getMessage()).contains("arn:aws:iam::333333333333:role/Reader"));
         assertThat(published.sealedRecords())
-                .extracting(record -> record.key().account() + " " + record.key().kind())
+                .extracting(
+                        record -> record.key().account() + " " + record.key().kind())
                 .containsExactlyInAnyOrder(
                         "123456789012 aws_account",
                         "222222222222 aws_account",

@@ -89,7 +89,9 @@ class AwsRecordsTest {
         assertThat(published.events(ScopeFailed.class)).isEmpty();
         JsonNode bucket = first(published.sealedRecords(), "s3_bucket");
         assertThat(bucket.at("/elder/forbidden/0").asText()).isEqualTo("ServerSideEncryptionConfiguration");
-        assertThat(bucket.get("PublicAccessBlockConfiguration").get("BlockPublicAcls").asBoolean())
+        assertThat(bucket.get("PublicAccessBlockConfiguration")
+                        .get("BlockPublicAcls")
+                        .asBoolean())
                 .isTrue();
     }
 
@@ -106,25 +108,34 @@ class AwsRecordsTest {
     @Test
     void pagesKeepWithinWhatEachApiAllows() throws InterruptedException {
         read(Map.of("AWS_PAGE_SIZE", "1"));
-        assertThat(sizes()).containsAllEntriesOf(Map.of(
-                "DescribeInstances", "5", "DescribeDBInstances", "20", "ListUsers", "1", "DescribeLoadBalancers", "1"));
+        assertThat(sizes())
+                .containsAllEntriesOf(Map.of(
+                        "DescribeInstances",
+                        "5",
+                        "DescribeDBInstances",
+                        "20",
+                        "ListUsers",
+                        "1",
+                        "DescribeLoadBalancers",
+                        "1"));
         stopAndStart();
         read(Map.of("AWS_PAGE_SIZE", "1000"));
-        assertThat(sizes()).containsAllEntriesOf(Map.of(
-                "DescribeInstances",
-                "1000",
-                "DescribeVolumes",
-                "500",
-                "DescribeRouteTables",
-                "100",
-                "DescribeDBInstances",
-                "100",
-                "DescribeCacheClusters",
-                "100",
-                "ListUsers",
-                "1000",
-                "DescribeLoadBalancers",
-                "400"));
+        assertThat(sizes())
+                .containsAllEntriesOf(Map.of(
+                        "DescribeInstances",
+                        "1000",
+                        "DescribeVolumes",
+                        "500",
+                        "DescribeRouteTables",
+                        "100",
+                        "DescribeDBInstances",
+                        "100",
+                        "DescribeCacheClusters",
+                        "100",
+                        "ListUsers",
+                        "1000",
+                        "DescribeLoadBalancers",
+                        "400"));
         assertThat(server.asked())
                 .filteredOn(asked -> asked.path().equals("/2015-03-31/functions"))
                 .allMatch(asked -> asked.parameters().get("MaxItems").equals("50"));
@@ -133,9 +144,8 @@ class AwsRecordsTest {
     @Test
     void everyRequestIsSignedForItsServiceAndRegion() throws InterruptedException {
         read(Map.of());
-        assertThat(server.asked())
-                .allMatch(asked -> asked.header("Authorization")
-                        .startsWith("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/"));
+        assertThat(server.asked()).allMatch(asked -> asked.header("Authorization")
+                .startsWith("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/"));
         Set<String> scopes = server.asked().stream()
                 .map(asked -> asked.header("Authorization").replaceAll(".*?/\\d{8}/([^/]+/[^/]+)/aws4_request.*", "$1"))
                 .collect(Collectors.toSet());
@@ -176,7 +186,9 @@ class AwsRecordsTest {
                             .filter(Resource.Root.class::isInstance)
                             .map(Resource::kind)
                             .collect(Collectors.toSet());
-            assertThat(roots).containsAll(run.planned().stream().map(PlannedTask::getKind).toList());
+            assertThat(roots)
+                    .containsAll(
+                            run.planned().stream().map(PlannedTask::getKind).toList());
             return run;
         }
     }

@@ -60,7 +60,8 @@ class AwsVerdictsTest {
     @Test
     void queryProtocolThrottlesWithStatus400() {
         server.on("POST /?Action=DescribeDBInstances", query(400, "Throttling"));
-        assertThat(verdict(() -> aws.of(RdsClient.class, RdsClient::builder, HERE).describeDBInstances()))
+        assertThat(verdict(
+                        () -> aws.of(RdsClient.class, RdsClient::builder, HERE).describeDBInstances()))
                 .isInstanceOf(Verdict.Throttled.class);
     }
 
@@ -77,7 +78,8 @@ class AwsVerdictsTest {
                 Answer.of(429, "{\"Reason\":\"CallerRateLimitExceeded\",\"message\":\"Rate exceeded\"}")
                         .header("x-amzn-ErrorType", "TooManyRequestsException")
                         .header("Retry-After", "3"));
-        assertThat(verdict(() -> aws.of(LambdaClient.class, LambdaClient::builder, HERE).listFunctions()))
+        assertThat(verdict(() ->
+                        aws.of(LambdaClient.class, LambdaClient::builder, HERE).listFunctions()))
                 .isEqualTo(new Verdict.RetryAfter(Duration.ofSeconds(3)));
     }
 
@@ -110,9 +112,8 @@ class AwsVerdictsTest {
         "com.amazon.coral.service#UnrecognizedClientException, BAD_CREDENTIALS",
     })
     void jsonProtocolNamesTheTypeInTheBody(String type, StopReason reason) {
-        assertThat(dynamo(400, type))
-                .isInstanceOfSatisfying(
-                        Verdict.Stop.class, stop -> assertThat(stop.reason()).isEqualTo(reason));
+        assertThat(dynamo(400, type)).isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
+                .isEqualTo(reason));
     }
 
     @ParameterizedTest
@@ -123,7 +124,8 @@ class AwsVerdictsTest {
 
     @Test
     void expiredCredentialsAreReadAnewInEveryForm() {
-        assertThat(dynamo(400, "com.amazon.coral.service#ExpiredTokenException")).isInstanceOf(Verdict.StartOver.class);
+        assertThat(dynamo(400, "com.amazon.coral.service#ExpiredTokenException"))
+                .isInstanceOf(Verdict.StartOver.class);
         server.on("GET /", s3(400, "ExpiredToken"));
         assertThat(verdict(() -> s3().listBuckets())).isInstanceOf(Verdict.StartOver.class);
     }
@@ -148,7 +150,8 @@ class AwsVerdictsTest {
         server.on("POST /?Action=DescribeInstances", Answer.of(200, body));
         assertThat(verdict(() -> ec2Client().describeInstances())).isInstanceOf(Verdict.RetryWithBackoff.class);
         server.on("GET /2015-03-31/functions", Answer.of(200, body));
-        assertThat(verdict(() -> aws.of(LambdaClient.class, LambdaClient::builder, HERE).listFunctions()))
+        assertThat(verdict(() ->
+                        aws.of(LambdaClient.class, LambdaClient::builder, HERE).listFunctions()))
                 .isInstanceOf(Verdict.RetryWithBackoff.class);
     }
 
@@ -171,8 +174,8 @@ class AwsVerdictsTest {
 
     private Verdict dynamo(int status, String type) {
         server.on("POST /?TableName=t", Answer.of(status, "{\"__type\":\"" + type + "\",\"message\":\"because\"}"));
-        return verdict(() -> aws.of(DynamoDbClient.class, DynamoDbClient::builder, HERE)
-                .describeTable(r -> r.tableName("t")));
+        return verdict(() ->
+                aws.of(DynamoDbClient.class, DynamoDbClient::builder, HERE).describeTable(r -> r.tableName("t")));
     }
 
     private Ec2Client ec2Client() {
