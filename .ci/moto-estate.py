@@ -136,7 +136,8 @@ def globals_of(account, keys):
     here = found[f"{account}/global"]
     iam = client("iam", "us-east-1", keys)
     role = iam.create_role(RoleName="resize", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    here["iam_role"] = 12
+    # A member that is created has OrganizationAccountAccessRole, as at AWS.
+    here["iam_role"] = 12 if account == MANAGEMENT else 13
     for index in range(11):
         iam.create_role(RoleName=f"worker-{index}", AssumeRolePolicyDocument="{}")
     here["iam_user"] = 8

@@ -58,7 +58,9 @@ public final class ElderCli {
     private static void tellOfData(CommandLine line) {
         line.getCommandSpec()
                 .usageMessage()
-                .footer("", "--data=FOLDER, or ELDER_DATA, names the ./elder up to talk to if its folder is not .elder.");
+                .footer(
+                        "",
+                        "--data=FOLDER, or ELDER_DATA, names the ./elder up to talk to if its folder is not .elder.");
         line.getSubcommands().values().forEach(ElderCli::tellOfData);
     }
 

@@ -116,8 +116,7 @@ public final class UpMain implements Callable<Integer> {
         }
     }
 
-    private int watch(
-            Inventory inventory, DemoDirectory directory, CountDownLatch told, Instant begin, int connectors)
+    private int watch(Inventory inventory, DemoDirectory directory, CountDownLatch told, Instant begin, int connectors)
             throws InterruptedException, SQLException, LDAPException {
         Instant nextChange = Instant.now().plusSeconds(15);
         String shown = "";

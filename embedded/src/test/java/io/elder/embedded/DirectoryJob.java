@@ -15,31 +15,47 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A pipeline with one job that reads a directory whenever it is told to. */
+/** A pipeline with one job that reads a directory, or another provider, whenever it is told to. */
 final class DirectoryJob implements AutoCloseable {
     static final List<String> TABLES = List.of(
-            "identities", "identity_groups", "identity_group_memberships", "dependencies", "entities", "organizations");
+            "identities",
+            "identity_groups",
+            "identity_group_memberships",
+            "dependencies",
+            "entities",
+            "organizations",
+            "networking_resources",
+            "network_entity_mappings",
+            "data_stores",
+            "services");
 
     private final Metrics metrics = new Metrics();
     private final Pipeline pipeline;
+    private final String provider;
     private int job;
     private int runs;
 
-    private DirectoryJob(Path folder, Map<String, String> settings) {
+    private DirectoryJob(Path folder, Map<String, String> settings, String provider) {
+        this.provider = provider;
         Map<String, String> all = new HashMap<>(settings);
         all.put("CONSOLE_PORT", "0");
         pipeline = new Pipeline(folder, Settings.of(all), metrics);
     }
 
     static DirectoryJob start(Path folder, Map<String, String> settings, String config) throws SQLException {
-        DirectoryJob started = new DirectoryJob(folder, settings);
+        return start(folder, settings, "ldap", config);
+    }
+
+    static DirectoryJob start(Path folder, Map<String, String> settings, String provider, String config)
+            throws SQLException {
+        DirectoryJob started = new DirectoryJob(folder, settings, provider);
         try {
             started.pipeline.start();
             await().atMost(Duration.ofSeconds(90))
                     .until(() -> started.pipeline.health().ok());
             started.job = (int) started.number(
-                    "insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values ('directory', 'ldap', '"
-                            + config + "', 0, false) returning id");
+                    "insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values ('directory', '"
+                            + provider + "', '" + config + "', 0, false) returning id");
         } catch (SQLException | RuntimeException e) {
             started.close();
             throw e;
@@ -116,7 +132,8 @@ final class DirectoryJob implements AutoCloseable {
     }
 
     long live(String table) throws SQLException {
-        return number("select count(*) from " + table + " where source_key like 'ldap%' and deleted_at is null");
+        return number(
+                "select count(*) from " + table + " where source_key like '" + provider + "/%' and deleted_at is null");
     }
 
     long number(String sql) throws SQLException {
