@@ -72,7 +72,7 @@ final class RegionProxy implements AutoCloseable {
                     answer(
                             exchange,
                             refusal.status(),
-                            ("<Response><Error><Code>%1$s</Code><Message>%2$s</Message></Error><Errors><Error><Code>%1$s</Code><Message>%2$s</Message></Error></Errors></Response>")
+                            "<Response><Error><Code>%1$s</Code><Message>%2$s</Message></Error><Errors><Error><Code>%1$s</Code><Message>%2$s</Message></Error></Errors></Response>"
                                     .formatted(refusal.code(), "refused by the test")
                                     .getBytes(StandardCharsets.UTF_8));
                     return;

@@ -119,6 +119,8 @@ final class JobConfig implements Jobs {
                 // Else a job that names its own server would be sent the site's password.
                 values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name));
             }
+            // A job that names one region, project or subscription means that one, whatever list the environment has.
+            job.keySet().forEach(name -> values.remove(name + "S"));
             values.putAll(job);
         }
         values.forEach((name, value) -> {

@@ -72,7 +72,11 @@ record AwsSettings(
                 .ifPresent(file ->
                         settings.problem("AWS_WEB_IDENTITY_TOKEN_FILE", file.toString(), "a file that can be read"));
         Set<String> roles = new LinkedHashSet<>();
-        for (String name : List.of("AWS_ROLE_ARN", "AWS_ASSUME_ROLE_ARN")) {
+        // The role that EKS sets belongs to the token that it mounts: a job's own keys have nothing to do with either.
+        boolean isOfToken =
+                keys.isPresent() && settings.find("AWS_WEB_IDENTITY_TOKEN_FILE").isPresent();
+        for (String name :
+                isOfToken ? List.of("AWS_ASSUME_ROLE_ARN") : List.of("AWS_ROLE_ARN", "AWS_ASSUME_ROLE_ARN")) {
             settings.find(name).ifPresent(role -> {
                 if (!ROLE_ARN.matcher(role).matches()) {
                     settings.problem(name, role, "an ARN such as arn:aws:iam::123456789012:role/ElderDiscovery");
@@ -151,7 +155,11 @@ record AwsSettings(
                     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY together, or neither");
             return Optional.empty();
         }
-        return id.map(each -> new Keys(each, secret.orElseThrow(), settings.findSecret("AWS_SESSION_TOKEN")));
+        // Keys for good have no token: one that is there is of others, such as the environment's beside a job's own keys.
+        return id.map(each -> new Keys(
+                each,
+                secret.orElseThrow(),
+                each.startsWith("AKIA") ? Optional.empty() : settings.findSecret("AWS_SESSION_TOKEN")));
     }
 
     private static Optional<URI> endpoint(Settings settings) {

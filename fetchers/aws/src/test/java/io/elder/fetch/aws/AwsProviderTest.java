@@ -25,7 +25,7 @@ class AwsProviderTest extends HttpProviderContract<AwsClient> {
                 "AWS_ENDPOINT_URL",
                 url,
                 "AWS_ACCESS_KEY_ID",
-                "AKIAIOSFODNN7EXAMPLE",
+                "ASIAIOSFODNN7EXAMPLE",
                 "AWS_SECRET_ACCESS_KEY",
                 "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
                 "AWS_SESSION_TOKEN",
