@@ -7,6 +7,7 @@ import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.AvroDeserializer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -177,6 +178,13 @@ final class CdcBench implements Callable<Integer> {
                 percentile(millis, 99),
                 millis[millis.length - 1]);
         System.out.printf(Locale.ROOT, "%-34s %8d %5.0f ms%n", "after " + quiet + " s of quiet", 1, afterQuiet);
+        // Milliseconds say little without it: our own processes are about 2 of it.
+        double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+        System.out.printf(
+                Locale.ROOT,
+                "load average %.1f on %d processors%n",
+                load,
+                Runtime.getRuntime().availableProcessors());
         boolean isWithin = percentile(millis, 99) <= BAR_MILLIS && afterQuiet <= QUIET_BAR_MILLIS;
         System.out.printf(
                 Locale.ROOT,
@@ -190,6 +198,7 @@ final class CdcBench implements Callable<Integer> {
         ObjectNode result = json.createObjectNode();
         result.put("at", Instant.now().toString());
         result.put("processors", Runtime.getRuntime().availableProcessors());
+        result.put("load_average", load);
         result.put("updates", millis.length);
         result.put("spacing_ms", spacing);
         result.put("p50_ms", percentile(millis, 50));

@@ -1,17 +1,25 @@
 package io.elder.bench;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code ./elder faults}. */
 @Command(
         name = "faults",
         mixinStandardHelpOptions = true,
-        description = "Kills roles at random moments of a sync; then the tables must equal the directory.")
+        description = {
+            "Kills roles with -9 at random moments while a generated directory is changed and synced again and again.",
+            "Whenever a run is visible, the tables must equal the directory, column by column. Exit code 1 if they ever did not."
+        })
 final class FaultsCommand implements Callable<Integer> {
     @Option(names = "--kills", defaultValue = "50", description = "how many (default: ${DEFAULT-VALUE})")
     private int kills;
@@ -22,7 +30,10 @@ final class FaultsCommand implements Callable<Integer> {
             description = "people, groups and memberships together (default: ${DEFAULT-VALUE})")
     private int records;
 
-    @Option(names = "--seed", defaultValue = "1", description = "of all chance (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--seed",
+            defaultValue = "1",
+            description = "of the directory, its changes, and who is killed after how long (default: ${DEFAULT-VALUE})")
     private long seed;
 
     @Option(
@@ -31,19 +42,47 @@ final class FaultsCommand implements Callable<Integer> {
             description = "most milliseconds before the next kill (default: ${DEFAULT-VALUE})")
     private int gap;
 
-    @Option(names = "--work", description = "where servers and logs live, kept (default: a temporary folder)")
+    @Option(names = "--work", description = "an empty folder for servers and logs, kept (default: a temporary folder)")
     private Path work;
+
+    @Option(names = "--json", description = "the result as JSON on standard output, progress on standard error")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
 
     @Override
     public Integer call() throws Exception {
+        check(kills >= 0, "--kills: " + kills + " (expected: 0 or more)");
+        check(
+                records >= FaultCampaign.LEAST_RECORDS,
+                "--records: " + records + " (expected: " + FaultCampaign.LEAST_RECORDS + " or more)");
+        check(gap >= 1, "--gap: " + gap + " (expected: 1 or more)");
         Path folder = work == null ? Files.createTempDirectory("elder-faults") : Files.createDirectories(work);
-        boolean same = new FaultCampaign(folder, records, kills, seed, Duration.ofMillis(gap), System.out)
-                .run()
-                .isEmpty();
+        PrintStream progress = json ? System.err : System.out;
+        FaultReport report;
+        try {
+            report = new FaultCampaign(folder, records, kills, seed, Duration.ofMillis(gap), progress).run();
+        } catch (IllegalStateException e) {
+            System.err.println("elder: " + e.getMessage());
+            return 1;
+        }
+        report.print(progress);
+        if (json) {
+            System.out.println(
+                    new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(report.json()));
+        }
+        boolean same = report.differences().isEmpty();
         // Logs are what a difference is understood from.
         if (same && work == null) {
             CdcBench.delete(folder);
         }
         return same ? 0 : 1;
+    }
+
+    private void check(boolean isRight, String problem) {
+        if (!isRight) {
+            throw new ParameterException(spec.commandLine(), problem);
+        }
     }
 }

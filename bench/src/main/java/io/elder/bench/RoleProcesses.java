@@ -42,6 +42,10 @@ public final class RoleProcesses implements AutoCloseable {
             HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
     private final Map<String, Role> roles = Collections.synchronizedMap(new LinkedHashMap<>());
 
+    /** Else a campaign that is ended by a signal would leave them behind. */
+    private final Thread endWithUs = new Thread(
+            () -> List.copyOf(roles.values()).forEach(role -> role.process().destroyForcibly()), "roles-end");
+
     private record Role(List<String> command, Map<String, String> environment, int port, Process process) {}
 
     /**
@@ -51,6 +55,7 @@ public final class RoleProcesses implements AutoCloseable {
     public RoleProcesses(Path folder, Map<String, String> environment) {
         this.folder = folder;
         this.environment = Map.copyOf(environment);
+        Runtime.getRuntime().addShutdownHook(endWithUs);
     }
 
     /** Starts a role of the built modules beside this one. */

@@ -11,10 +11,10 @@ import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serializer;
 
-/** What a site names in {@code KAFKA_VALUE_SERIALIZER} and {@code KAFKA_VALUE_DESERIALIZER}: remembers what went through it. */
+/** What a site names in {@code KAFKA_VALUE_SERIALIZER} and {@code KAFKA_VALUE_DESERIALIZER}: remembers what kinds of records went through. */
 public final class SitesSerdes {
-    static final Set<String> WRITTEN = ConcurrentHashMap.newKeySet();
-    static final Set<String> READ = ConcurrentHashMap.newKeySet();
+    static final Set<Class<?>> WRITTEN = ConcurrentHashMap.newKeySet();
+    static final Set<Class<?>> READ = ConcurrentHashMap.newKeySet();
 
     private SitesSerdes() {}
 
@@ -29,7 +29,7 @@ public final class SitesSerdes {
 
         @Override
         public byte[] serialize(String topic, Object record) {
-            WRITTEN.add(topic);
+            WRITTEN.add(record.getClass());
             return avro.serialize(topic, (SpecificRecord) record);
         }
     }
@@ -45,9 +45,10 @@ public final class SitesSerdes {
 
         @Override
         public Object deserialize(String topic, byte[] bytes) {
-            READ.add(topic);
             Deserializer<?> untyped = avro;
-            return untyped.deserialize(topic, bytes);
+            Object record = untyped.deserialize(topic, bytes);
+            READ.add(record.getClass());
+            return record;
         }
     }
 

@@ -138,7 +138,7 @@ public final class Launcher {
         // A step quieter than we are: their INFO is a page of configuration per client, and much of what they warn of
         // passes by itself.
         if (!root.isDebugEnabled()) {
-            Level libraries = root.isInfoEnabled() ? Level.WARN : Level.ERROR;
+            Level libraries = root.isInfoEnabled() ? Level.WARN : root.isErrorEnabled() ? Level.ERROR : Level.OFF;
             LIBRARIES.forEach(library -> context.getLogger(library).setLevel(libraries));
         }
         // Warns of every setting that is not its own; ours are shared by all clients.

@@ -133,7 +133,7 @@ public final class LdapMapping implements Mapping {
                 .attribute("cn", cn)
                 .attribute("group_name", cn)
                 .attribute("description", description)
-                .attribute("member_count", memberCount(attributes))
+                .attribute("member_count", raw.maybeWhole("member_count"))
                 .attribute("type", "group")
                 .attribute("provider", "ldap")
                 .attribute("ldap_server", raw.text("server"))
@@ -190,15 +190,5 @@ public final class LdapMapping implements Mapping {
                 || lower.contains("msds-groupmanagedserviceaccount")
                 || (lower.contains("applicationprocess") && !lower.contains("person"));
         return service ? "service_account" : "employee";
-    }
-
-    private static int memberCount(Raw attributes) {
-        for (String name : List.of("member", "uniquemember", "memberuid")) {
-            int count = attributes.texts(name).size();
-            if (count > 0) {
-                return count;
-            }
-        }
-        return 0;
     }
 }

@@ -1,0 +1,166 @@
+package io.elder.bench;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What a fault campaign did and what came of it. */
+final class FaultReport {
+    private record Sync(int number, String round, String status, double seconds, int differences) {}
+
+    private final int records;
+    private final int kills;
+    private final long seed;
+    private final Map<String, Integer> killed = new TreeMap<>();
+    private final Map<String, List<Double>> recoveries = new TreeMap<>();
+    private final Map<String, Integer> during = new LinkedHashMap<>();
+    private final Map<String, long[]> rows = new LinkedHashMap<>();
+    private final List<Sync> syncs = new ArrayList<>();
+    private final List<String> differences = new ArrayList<>();
+    private double seconds;
+
+    FaultReport(int records, int kills, long seed) {
+        this.records = records;
+        this.kills = kills;
+        this.seed = seed;
+        RoleProcesses.ROLES.forEach(role -> killed.put(role, 0));
+    }
+
+    /** Empty if every promise was kept. */
+    List<String> differences() {
+        return differences;
+    }
+
+    /** How many syncs held a mass deletion back, all of it. */
+    long held() {
+        return syncs.stream()
+                .filter(sync -> sync.round().equals(FaultCampaign.Round.MASS_DELETION.toString()))
+                .filter(sync -> sync.differences() == 0)
+                .count();
+    }
+
+    /** How many kills hit a role while a sync was under way. */
+    int killsDuringSyncs() {
+        return during.entrySet().stream()
+                .filter(phase -> !phase.getKey().equals("between syncs"))
+                .mapToInt(Map.Entry::getValue)
+                .sum();
+    }
+
+    void kill(String role, String phase) {
+        killed.merge(role, 1, Integer::sum);
+        during.merge(phase, 1, Integer::sum);
+    }
+
+    void recovery(String role, double after) {
+        recoveries.computeIfAbsent(role, unused -> new ArrayList<>()).add(after);
+    }
+
+    void sync(int number, FaultCampaign.Round round, String status, double took, List<String> found) {
+        syncs.add(new Sync(number, round.toString(), status, took, found.size()));
+        found.forEach(difference -> differences.add("sync " + number + " (" + round + "): " + difference));
+    }
+
+    void rows(String table, long[] liveAndDeleted) {
+        rows.put(table, liveAndDeleted.clone());
+    }
+
+    void difference(String difference) {
+        differences.add(difference);
+    }
+
+    void finish(double took) {
+        seconds = took;
+    }
+
+    void print(PrintStream out) {
+        out.printf(Locale.ROOT, "%n%-28s %6s %17s %9s%n", "role", "kills", "healthy after", "longest");
+        killed.forEach((role, count) -> out.printf(
+                Locale.ROOT,
+                "%-28s %6d %10.1f s (p50) %7.1f s%n",
+                role,
+                count,
+                percentile(role, 50),
+                percentile(role, 100)));
+        out.printf(
+                Locale.ROOT, "%n%-28s %6s %6s %17s %11s%n", "syncs", "runs", "kills", "seconds (p50)", "differences");
+        byRound()
+                .forEach((round, some) -> out.printf(
+                        Locale.ROOT,
+                        "%-28s %6d %6d %15.1f s %11d%n",
+                        round,
+                        some.size(),
+                        during.getOrDefault(round, 0),
+                        CdcBench.percentile(
+                                some.stream()
+                                        .mapToDouble(Sync::seconds)
+                                        .sorted()
+                                        .toArray(),
+                                50),
+                        some.stream().mapToInt(Sync::differences).sum()));
+        out.printf(Locale.ROOT, "%-28s %6s %6d%n", "between syncs", "", during.getOrDefault("between syncs", 0));
+        out.printf(Locale.ROOT, "%n%-28s %8s %16s%n", "table", "live", "deleted softly");
+        rows.forEach((table, counts) -> out.printf(Locale.ROOT, "%-28s %8d %16d%n", table, counts[0], counts[1]));
+        out.printf(
+                Locale.ROOT,
+                "%n%d records, %d kills, %d syncs compared, seed %d, %.0f s: %s%n",
+                records,
+                killed.values().stream().mapToInt(Integer::intValue).sum(),
+                syncs.size(),
+                seed,
+                seconds,
+                differences.isEmpty() ? "no difference" : differences.size() + " DIFFERENCES");
+        differences.forEach(difference -> out.println("  " + difference));
+    }
+
+    ObjectNode json() {
+        ObjectNode json = new ObjectMapper().createObjectNode();
+        json.put("records", records).put("kills", kills).put("seed", seed).put("seconds", rounded(seconds));
+        ObjectNode roles = json.putObject("roles");
+        killed.forEach((role, count) -> roles.putObject(role)
+                .put("kills", count)
+                .put("healthy_after_p50_s", rounded(percentile(role, 50)))
+                .put("healthy_after_max_s", rounded(percentile(role, 100))));
+        ObjectNode phases = json.putObject("kills_during");
+        during.forEach(phases::put);
+        ArrayNode compared = json.putArray("syncs");
+        syncs.forEach(sync -> compared.addObject()
+                .put("round", sync.round())
+                .put("status", sync.status())
+                .put("seconds", rounded(sync.seconds()))
+                .put("differences", sync.differences()));
+        ObjectNode tables = json.putObject("tables");
+        rows.forEach((table, counts) ->
+                tables.putObject(table).put("live", counts[0]).put("deleted", counts[1]));
+        ArrayNode found = json.putArray("differences");
+        differences.forEach(found::add);
+        return json;
+    }
+
+    private Map<String, List<Sync>> byRound() {
+        Map<String, List<Sync>> byRound = new LinkedHashMap<>();
+        for (Sync sync : syncs) {
+            byRound.computeIfAbsent(sync.round(), unused -> new ArrayList<>()).add(sync);
+        }
+        return byRound;
+    }
+
+    private double percentile(String role, int percent) {
+        List<Double> some = recoveries.getOrDefault(role, List.of());
+        return some.isEmpty()
+                ? 0
+                : CdcBench.percentile(
+                        some.stream().mapToDouble(Double::doubleValue).sorted().toArray(), percent);
+    }
+
+    private static double rounded(double value) {
+        return Math.round(value * 10) / 10.0;
+    }
+}
