@@ -149,10 +149,15 @@ class MotoInstalledTest {
             there.terminateInstances(r -> r.instanceIds(hidden));
         }
         proxy.refuse(REFUSED, 403, "UnauthorizedOperation");
-        proxy.refuse(THROTTLED + "/ec2", 503, "RequestLimitExceeded");
+        proxy.refuse(THROTTLED + "/DescribeInstances", 503, "RequestLimitExceeded");
         job.sync("moto, one region refuses and one throttles");
 
-        assertThat(job.lastError()).startsWith("partial: ").contains(REFUSED);
+        assertThat(job.lastError()).startsWith("partial: ").contains("UnauthorizedOperation");
+        assertThat(job.lastRun("(select count(*) from unnest(failed) s where s like '%/" + THROTTLED + "/ec2_instance')"))
+                .isEqualTo("3");
+        assertThat(job.lastRun("(select count(*) from unnest(failed) s where s not like '%/" + THROTTLED
+                        + "/ec2_instance' and s not like '%/" + REFUSED + "/%')"))
+                .isEqualTo("0");
         assertThat(versionsIn(REFUSED)).isEqualTo(refused);
         assertThat(versionsIn(THROTTLED)).isEqualTo(throttled);
         assertThat(instances()).isEqualTo(4_995);

@@ -18,9 +18,10 @@ import java.util.concurrent.Executors;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Passes AWS requests on, except to regions and services that it refuses or throttles; it knows them by their signatures. */
+/** Passes AWS requests on, except those of a region that it refuses or throttles; it knows them by their signatures. */
 final class RegionProxy implements AutoCloseable {
-    private static final Pattern SIGNED_FOR = Pattern.compile("Credential=[^/]+/\\d+/([^/]+)/([^/]+)/aws4_request");
+    private static final Pattern SIGNED_FOR = Pattern.compile("Credential=[^/]+/\\d+/([^/]+)/[^/]+/aws4_request");
+    private static final Pattern ACTION = Pattern.compile("(?:^|&)Action=(\\w+)");
     private static final List<String> SET_BY_CLIENT =
             List.of("host", "content-length", "connection", "expect", "upgrade", "transfer-encoding");
 
@@ -49,7 +50,7 @@ final class RegionProxy implements AutoCloseable {
         return "http://127.0.0.1:" + server.getAddress().getPort();
     }
 
-    /** @param where {@code eu-central-1}, or {@code eu-central-1/rds} */
+    /** @param where {@code eu-central-1}, or {@code eu-central-1/DescribeInstances} */
     void refuse(String where, int status, String code) {
         refusals.put(where, new Refusal(status, code));
     }
@@ -63,20 +64,13 @@ final class RegionProxy implements AutoCloseable {
             byte[] body = exchange.getRequestBody().readAllBytes();
             Matcher signed = SIGNED_FOR.matcher(
                     String.valueOf(exchange.getRequestHeaders().getFirst("Authorization")));
-            if (signed.find()) {
-                Refusal refusal =
-                        refusals.getOrDefault(signed.group(1), refusals.get(signed.group(1) + "/" + signed.group(2)));
-                if (refusal != null) {
-                    // In the forms of EC2, of the query protocol and of JSON at once: each client finds its own.
-                    exchange.getResponseHeaders().set("x-amzn-ErrorType", refusal.code());
-                    answer(
-                            exchange,
-                            refusal.status(),
-                            "<Response><Error><Code>%1$s</Code><Message>%2$s</Message></Error><Errors><Error><Code>%1$s</Code><Message>%2$s</Message></Error></Errors></Response>"
-                                    .formatted(refusal.code(), "refused by the test")
-                                    .getBytes(StandardCharsets.UTF_8));
-                    return;
-                }
+            Matcher action = ACTION.matcher(new String(body, StandardCharsets.UTF_8));
+            String region = signed.find() ? signed.group(1) : "";
+            Refusal refusal =
+                    refusals.getOrDefault(region, refusals.get(region + "/" + (action.find() ? action.group(1) : "")));
+            if (refusal != null) {
+                refuse(exchange, refusal);
+                return;
             }
             HttpRequest.Builder request = HttpRequest.newBuilder(target.resolve(exchange.getRequestURI()))
                     .method(exchange.getRequestMethod(), HttpRequest.BodyPublishers.ofByteArray(body));
@@ -95,6 +89,14 @@ final class RegionProxy implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** In the forms of EC2, of the query protocol and of JSON at once: each client finds its own. */
+    private static void refuse(HttpExchange exchange, Refusal refusal) throws IOException {
+        exchange.getResponseHeaders().set("x-amzn-ErrorType", refusal.code());
+        String error = "<Error><Code>" + refusal.code() + "</Code><Message>refused by the test</Message></Error>";
+        String body = "<Response>" + error + "<Errors>" + error + "</Errors></Response>";
+        answer(exchange, refusal.status(), body.getBytes(StandardCharsets.UTF_8));
     }
 
     private static void answer(HttpExchange exchange, int status, byte[] body) throws IOException {

@@ -103,7 +103,7 @@ public final class AwsMapping implements Mapping {
                 .attribute("account_alias", raw.maybeText("Alias"))
                 .attribute("arn", raw.maybeText("Arn"))
                 .attribute("email", raw.maybeText("Email"))
-                .attribute("status", raw.maybeText("Status"))
+                .attribute("status", raw.maybeText("State").or(() -> raw.maybeText("Status")))
                 .attribute("joined", raw.maybeText("JoinedTimestamp"))
                 .build();
         return List.of(root, account);

@@ -35,7 +35,8 @@ import software.amazon.awssdk.services.elasticloadbalancingv2.ElasticLoadBalanci
 import software.amazon.awssdk.services.iam.IamClient;
 import software.amazon.awssdk.services.lambda.LambdaClient;
 import software.amazon.awssdk.services.organizations.OrganizationsClient;
-import software.amazon.awssdk.services.organizations.model.AccountStatus;
+import software.amazon.awssdk.services.organizations.model.Account;
+import software.amazon.awssdk.services.organizations.model.AccountState;
 import software.amazon.awssdk.services.rds.RdsClient;
 import software.amazon.awssdk.services.route53.Route53Client;
 import software.amazon.awssdk.services.s3.S3Client;
@@ -176,12 +177,23 @@ public final class AwsProvider implements Provider<AwsClient> {
                     },
                     each -> {
                         // One that is suspended or being closed can't be entered.
-                        if (each.status() == AccountStatus.ACTIVE && !each.id().equals(aws.account())) {
+                        if (isActive(each) && !each.id().equals(aws.account())) {
                             accounts.add(each.id());
                         }
                     });
         }
         return accounts;
+    }
+
+    /**
+     * The state has replaced the status, which simulators still send alone.
+     *
+     * @see <a href="https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html">Account</a>
+     */
+    private static boolean isActive(Account account) {
+        return account.state() == null
+                ? "ACTIVE".equals(account.statusAsString())
+                : account.state() == AccountState.ACTIVE;
     }
 
     private static List<String> enabledRegions(AwsClient aws, String account, Requests requests) throws Exception {

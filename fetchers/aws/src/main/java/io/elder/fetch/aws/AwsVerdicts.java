@@ -123,8 +123,15 @@ final class AwsVerdicts {
         };
     }
 
+    /** In AWS's words, with the code that its documentation can be searched for. */
     private static Verdict stop(StopReason reason, AwsServiceException e) {
-        return new Verdict.Stop(reason, e.getMessage());
+        AwsErrorDetails details = e.awsErrorDetails();
+        return new Verdict.Stop(
+                reason,
+                details == null || details.errorMessage() == null
+                        ? String.valueOf(e.getMessage())
+                        : "%s: %s (%s, %d)"
+                                .formatted(code(e), details.errorMessage(), details.serviceName(), e.statusCode()));
     }
 
     private static String code(AwsServiceException e) {
