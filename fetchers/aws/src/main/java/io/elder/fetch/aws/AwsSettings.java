@@ -155,7 +155,8 @@ record AwsSettings(
                     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY together, or neither");
             return Optional.empty();
         }
-        // Keys for good have no token: one that is there is of others, such as the environment's beside a job's own keys.
+        // Keys for good have no token: one that is there is of others, such as the environment's beside a job's own
+        // keys.
         return id.map(each -> new Keys(
                 each,
                 secret.orElseThrow(),

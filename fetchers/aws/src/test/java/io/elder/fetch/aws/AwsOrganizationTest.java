@@ -12,6 +12,8 @@ import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlanFailed;
 import io.elder.schemas.avro.PlannedTask;
 import io.elder.schemas.avro.ScopeFailed;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +22,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Accounts of an organization: 123456789012 asks, 222222222222 lets it in, 333333333333 does not, 444444444444 is suspended. */
 class AwsOrganizationTest {
@@ -137,6 +140,22 @@ class AwsOrganizationTest {
             assertThat(new AwsProvider().identity(aws))
                     .isEqualTo("account 123456789012, arn:aws:iam::123456789012:user/elder");
         }
+    }
+
+    @Test
+    void aTokenFileIsExchangedForASession(@TempDir Path folder) throws Exception {
+        Path token = Files.writeString(folder.resolve("token"), "token-of-the-pod");
+        server.on(
+                "POST /?Action=AssumeRoleWithWebIdentity&WebIdentityToken=token-of-the-pod&RoleArn=arn:aws:iam::222222222222:role/Pod",
+                server.ok("organization/web-identity.xml"));
+        Settings settings = Settings.of(Map.of(
+                "AWS_ENDPOINT_URL", server.url(),
+                "AWS_WEB_IDENTITY_TOKEN_FILE", token.toString(),
+                "AWS_ROLE_ARN", "arn:aws:iam::222222222222:role/Pod"));
+        try (AwsClient aws = new AwsProvider().connect(settings)) {
+            assertThat(aws.account()).isEqualTo("123456789012");
+        }
+        assertThat(server.asked().getLast().header("Authorization")).contains("Credential=ASIASECONDEXAMPLE/");
     }
 
     @Test

@@ -22,7 +22,8 @@ class AwsSettingsTest {
     void theDocumentedRegionsAreReadWhereNoneAreNamed() {
         assertThat(read().regions()).containsExactly("us-east-1", "us-west-2");
         assertThat(read("AWS_REGION", "eu-west-1").regions()).containsExactly("eu-west-1");
-        assertThat(read("AWS_REGION", "eu-west-1", "AWS_REGIONS", "ap-south-1, ap-south-1,us-gov-west-1").regions())
+        assertThat(read("AWS_REGION", "eu-west-1", "AWS_REGIONS", "ap-south-1, ap-south-1,us-gov-west-1")
+                        .regions())
                 .containsExactly("ap-south-1", "us-gov-west-1");
         assertThat(read("AWS_REGIONS", "ALL").regions()).isEmpty();
     }
@@ -57,7 +58,12 @@ class AwsSettingsTest {
     @Test
     void rolesAreAssumedInOrderAndAnArnOfAMembersRoleIsItsName() {
         AwsSettings aws = read(
-                "AWS_ROLE_ARN", FIRST, "AWS_ASSUME_ROLE_ARN", SECOND, "AWS_CROSS_ACCOUNT_ROLE", "arn:aws:iam::*:role/R");
+                "AWS_ROLE_ARN",
+                FIRST,
+                "AWS_ASSUME_ROLE_ARN",
+                SECOND,
+                "AWS_CROSS_ACCOUNT_ROLE",
+                "arn:aws:iam::*:role/R");
         assertThat(aws.roles()).containsExactly(FIRST, SECOND);
         assertThat(aws.memberRole()).isEqualTo("R");
         assertThat(read().memberRole()).isEqualTo("ElderDiscoveryRole");
@@ -71,8 +77,18 @@ class AwsSettingsTest {
         assertThat(read(eks).roles()).containsExactly(FIRST);
 
         AwsSettings job = read(
-                "AWS_WEB_IDENTITY_TOKEN_FILE", token.toString(), "AWS_ROLE_ARN", FIRST, "AWS_ASSUME_ROLE_ARN", SECOND,
-                "AWS_ACCESS_KEY_ID", "AKIA1", "AWS_SECRET_ACCESS_KEY", "s", "AWS_SESSION_TOKEN", "of-others");
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                token.toString(),
+                "AWS_ROLE_ARN",
+                FIRST,
+                "AWS_ASSUME_ROLE_ARN",
+                SECOND,
+                "AWS_ACCESS_KEY_ID",
+                "AKIA1",
+                "AWS_SECRET_ACCESS_KEY",
+                "s",
+                "AWS_SESSION_TOKEN",
+                "of-others");
         assertThat(job.webIdentity()).isEmpty();
         assertThat(job.roles()).containsExactly(SECOND);
         assertThat(job.keys().orElseThrow().token()).isEmpty();
@@ -87,7 +103,8 @@ class AwsSettingsTest {
     void anOrganizationIsReadHoweverItIsSpelt() {
         assertThat(read("AWS_ORGANIZATION_ENABLED", "true").isOrganization()).isTrue();
         assertThat(read("AWS_ORGANIZATION", "true").isOrganization()).isTrue();
-        assertThat(read("AWS_ORGANIZATION", "false", "AWS_ORGANIZATION_ENABLED", "true").isOrganization())
+        assertThat(read("AWS_ORGANIZATION", "false", "AWS_ORGANIZATION_ENABLED", "true")
+                        .isOrganization())
                 .isFalse();
     }
 
