@@ -102,6 +102,7 @@ class ArchitectureTest {
     static final ArchRule PROVIDERS_SEE_NO_PLUMBING = noClasses()
             .that()
             .resideInAnyPackage(
+                    "io.elder.fetch.aws..",
                     "io.elder.fetch.azure..",
                     "io.elder.fetch.gcp..",
                     "io.elder.fetch.kubernetes..",

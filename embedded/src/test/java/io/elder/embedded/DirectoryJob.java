@@ -39,10 +39,12 @@ final class DirectoryJob implements AutoCloseable {
 
     private final Metrics metrics = new Metrics();
     private final Pipeline pipeline;
+    private final String provider;
     private int job;
     private int runs;
 
-    private DirectoryJob(Path folder, Map<String, String> settings) {
+    private DirectoryJob(Path folder, Map<String, String> settings, String provider) {
+        this.provider = provider;
         Map<String, String> all = new HashMap<>(settings);
         all.put("CONSOLE_PORT", "0");
         pipeline = new Pipeline(folder, Settings.of(all), metrics);
@@ -54,7 +56,7 @@ final class DirectoryJob implements AutoCloseable {
 
     static DirectoryJob start(Path folder, Map<String, String> settings, String provider, String config)
             throws SQLException {
-        DirectoryJob started = new DirectoryJob(folder, settings);
+        DirectoryJob started = new DirectoryJob(folder, settings, provider);
         try {
             started.pipeline.start();
             await().atMost(Duration.ofSeconds(90))
@@ -138,7 +140,8 @@ final class DirectoryJob implements AutoCloseable {
     }
 
     long live(String table) throws SQLException {
-        return number("select count(*) from " + table + " where source_key like 'ldap%' and deleted_at is null");
+        return number(
+                "select count(*) from " + table + " where source_key like '" + provider + "/%' and deleted_at is null");
     }
 
     long number(String sql) throws SQLException {

@@ -189,6 +189,8 @@ final class JobConfig implements Jobs {
                     group.andTheirs().forEach(field -> values.remove(prefix + field));
                 }
             }
+            // A job that names one region, project or subscription means that one, whatever list the environment has.
+            job.keySet().forEach(name -> values.remove(name + "S"));
             values.putAll(job);
         }
         values.forEach((name, value) -> {

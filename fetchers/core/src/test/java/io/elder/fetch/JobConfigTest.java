@@ -79,6 +79,14 @@ class JobConfigTest {
     }
 
     @Test
+    void aJobThatNamesOneMeansThatOneAndNotTheEnvironmentsList() throws SQLException {
+        environment.put("LDAP_REGIONS", "a,b");
+        job("{\"region\": \"c\"}");
+        assertThat(configured().settings().find("LDAP_REGIONS")).isEmpty();
+        assertThat(configured().settings().text("LDAP_REGION")).isEqualTo("c");
+    }
+
+    @Test
     void aJobThatNamesItsOwnServerDoesNotGetTheSitesPassword() throws SQLException {
         job("{\"server\": \"evil.example\"}");
         Settings settings = configured().settings();
