@@ -110,7 +110,9 @@ final class AzureCredentials implements TokenSource {
                 .httpClient(http)
                 .authorityHost(settings.tokenHost());
         settings.tenantId().ifPresent(builder::tenantId);
-        settings.clientId().ifPresent(id -> builder.managedIdentityClientId(id).workloadIdentityClientId(id));
+        // Also where there is none: else the builder takes that of the process's environment.
+        String clientId = settings.clientId().orElse(null);
+        builder.managedIdentityClientId(clientId).workloadIdentityClientId(clientId);
         return builder.build();
     }
 

@@ -228,11 +228,9 @@ class AzureCredentialsTest {
             AzureCredentials credentials = credentials(wrong);
             assertThatThrownBy(credentials::token)
                     .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                            .isInstanceOfSatisfying(
-                                    Verdict.Stop.class,
-                                    stop -> assertThat(stop.reason())
-                                            .as(stop.message())
-                                            .isEqualTo(StopReason.BAD_CONFIGURATION)));
+                            .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
+                                    .as(stop.message())
+                                    .isEqualTo(StopReason.BAD_CONFIGURATION)));
         }
         assertThat(paths).isEmpty();
     }
