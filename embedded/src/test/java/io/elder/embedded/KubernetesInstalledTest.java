@@ -321,8 +321,7 @@ class KubernetesInstalledTest {
     private static void create(KubernetesClient cluster, List<HasMetadata> objects) throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(16)) {
             List<Future<HasMetadata>> all = new ArrayList<>();
-            objects.forEach(object ->
-                    all.add(threads.submit(() -> create(cluster, object))));
+            objects.forEach(object -> all.add(threads.submit(() -> create(cluster, object))));
             for (Future<HasMetadata> each : all) {
                 each.get();
             }
