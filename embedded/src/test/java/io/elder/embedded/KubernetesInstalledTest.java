@@ -22,6 +22,7 @@ import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -320,11 +321,22 @@ class KubernetesInstalledTest {
     private static void create(KubernetesClient cluster, List<HasMetadata> objects) throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(16)) {
             List<Future<HasMetadata>> all = new ArrayList<>();
-            objects.forEach(object ->
-                    all.add(threads.submit(() -> cluster.resource(object).create())));
+            objects.forEach(object -> all.add(threads.submit(() -> create(cluster, object))));
             for (Future<HasMetadata> each : all) {
                 each.get();
             }
+        }
+    }
+
+    private static HasMetadata create(KubernetesClient cluster, HasMetadata object) {
+        try {
+            return cluster.resource(object).create();
+        } catch (KubernetesClientException e) {
+            if (e.getCode() == 409) {
+                // From a run before, on the same servers.
+                return object;
+            }
+            throw e;
         }
     }
 
