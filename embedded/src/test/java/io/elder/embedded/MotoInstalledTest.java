@@ -153,7 +153,8 @@ class MotoInstalledTest {
         job.sync("moto, one region refuses and one throttles");
 
         assertThat(job.lastError()).startsWith("partial: ").contains("UnauthorizedOperation");
-        assertThat(job.lastRun("(select count(*) from unnest(failed) s where s like '%/" + THROTTLED + "/ec2_instance')"))
+        assertThat(job.lastRun(
+                        "(select count(*) from unnest(failed) s where s like '%/" + THROTTLED + "/ec2_instance')"))
                 .isEqualTo("3");
         assertThat(job.lastRun("(select count(*) from unnest(failed) s where s not like '%/" + THROTTLED
                         + "/ec2_instance' and s not like '%/" + REFUSED + "/%')"))
