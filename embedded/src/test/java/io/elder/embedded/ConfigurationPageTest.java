@@ -22,8 +22,10 @@ import org.junit.jupiter.api.Test;
 class ConfigurationPageTest {
     private static final Path ROOT = Path.of("..");
     private static final Path PAGE = ROOT.resolve("docs/configuration.md");
-    /** Look like settings of ours and are not: client settings of Kafka's own, the ends of names, a project's state. */
+    /** Look like settings of ours and are not: client settings of Kafka's own, the ends of names, states of clouds. */
     private static final Set<String> NOT_OURS = Set.of(
+            "CREATE_FAILED",
+            "DELETE_FAILED",
             "DELETE_REQUESTED",
             "KAFKA_HEAP_OPTS",
             "KAFKA_OPTS",

@@ -139,7 +139,7 @@ public final class KubernetesMapping implements Mapping {
                 .attribute("instance_type", labels.maybeText("node.kubernetes.io/instance-type"))
                 .attribute("provider_id", spec.maybeText("providerID"))
                 .attribute("pod_cidr", spec.maybeText("podCIDR"))
-                .attribute("unschedulable", spec.maybeYes("unschedulable"))
+                .attribute("unschedulable", spec.maybeYes("unschedulable").orElse(false))
                 .attribute("taints", spec.maybe("taints"))
                 .attribute("capacity_cpu", capacity.maybe("cpu"))
                 .attribute("capacity_memory", capacity.maybe("memory"))
@@ -152,14 +152,14 @@ public final class KubernetesMapping implements Mapping {
                 .attribute("addresses", status.maybe("addresses"))
                 .attribute(
                         "conditions",
-                        status.each("conditions").stream()
+                        status.objects("conditions").stream()
                                 .map(condition -> condition.text("type"))
                                 .toList())
                 .build());
     }
 
     private static String ready(Raw status) {
-        for (Raw condition : status.each("conditions")) {
+        for (Raw condition : status.objects("conditions")) {
             if (condition.text("type").equals("Ready")) {
                 return switch (condition.text("status")) {
                     case "True" -> "ready";
@@ -178,7 +178,7 @@ public final class KubernetesMapping implements Mapping {
     private static List<Output> pod(Raw raw) {
         Raw spec = raw.in("spec");
         Raw status = raw.in("status");
-        List<Raw> containers = spec.each("containers");
+        List<Raw> containers = spec.objects("containers");
         Optional<String> node = spec.maybeText("nodeName");
         Optional<String> phase = status.maybeText("phase");
         List<Output> rows = new ArrayList<>();
@@ -194,7 +194,7 @@ public final class KubernetesMapping implements Mapping {
                 .attribute("service_account", spec.maybeText("serviceAccountName"))
                 .attribute("containers_count", containers.size())
                 .attribute("containers", containers(containers))
-                .attribute("init_containers", containers(spec.each("initContainers")))
+                .attribute("init_containers", containers(spec.objects("initContainers")))
                 .attribute("resource_requests", total(containers, "requests"))
                 .attribute("resource_limits", total(containers, "limits"))
                 .attribute("owner", owner(raw).map(owner -> owner.text("kind") + "/" + owner.text("name")))
@@ -210,7 +210,7 @@ public final class KubernetesMapping implements Mapping {
                 .ifPresent(account -> rows.add(
                         depends(raw, ENTITIES, "uses", IDENTITIES, "k8s_service_account", besides(raw, account))));
         Set<String> claims = new LinkedHashSet<>();
-        for (Raw volume : spec.each("volumes")) {
+        for (Raw volume : spec.objects("volumes")) {
             volume.in("persistentVolumeClaim").maybeText("claimName").ifPresent(claims::add);
             if (volume.maybe("ephemeral").isPresent()) {
                 // https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#persistentvolumeclaim-naming
@@ -220,7 +220,7 @@ public final class KubernetesMapping implements Mapping {
         claims.forEach(claim -> rows.add(depends(raw, ENTITIES, "uses", DATA_STORES, "k8s_pvc", besides(raw, claim))));
         Set<String> images = new LinkedHashSet<>();
         for (String list : List.of("containers", "initContainers", "ephemeralContainers")) {
-            spec.each(list).forEach(container -> container.maybeText("image").ifPresent(images::add));
+            spec.objects(list).forEach(container -> container.maybeText("image").ifPresent(images::add));
         }
         images.forEach(image -> rows.add(depends(raw, ENTITIES, "uses", SOFTWARE, "k8s_container_image", image)));
         return rows;
@@ -331,7 +331,7 @@ public final class KubernetesMapping implements Mapping {
     }
 
     private static String jobStatus(Raw spec, Raw status) {
-        for (Raw condition : status.each("conditions")) {
+        for (Raw condition : status.objects("conditions")) {
             if (condition.maybeText("status").orElse("").equals("True")) {
                 switch (condition.text("type")) {
                     case "Complete", "SuccessCriteriaMet" -> {
@@ -349,7 +349,7 @@ public final class KubernetesMapping implements Mapping {
                 }
             }
         }
-        if (spec.maybeYes("suspend")) {
+        if (spec.maybeYes("suspend").orElse(false)) {
             return "suspended";
         }
         return status.maybeWhole("active").orElse(0L) > 0 ? "running" : "pending";
@@ -360,7 +360,7 @@ public final class KubernetesMapping implements Mapping {
         return workload(
                 raw,
                 entity(raw, "cron_job")
-                        .set("status", spec.maybeYes("suspend") ? "suspended" : "active")
+                        .set("status", spec.maybeYes("suspend").orElse(false) ? "suspended" : "active")
                         .attribute("schedule", spec.maybeText("schedule"))
                         .attribute("time_zone", spec.maybeText("timeZone"))
                         .attribute("concurrency_policy", spec.maybeText("concurrencyPolicy")),
@@ -369,7 +369,7 @@ public final class KubernetesMapping implements Mapping {
 
     private static List<Output> workload(Raw raw, Output.Builder row, Raw podSpec) {
         return List.of(
-                row.attribute("containers", containers(podSpec.each("containers")))
+                row.attribute("containers", containers(podSpec.objects("containers")))
                         .attribute("service_account", podSpec.maybeText("serviceAccountName"))
                         .build(),
                 inNamespace(raw));
@@ -383,7 +383,7 @@ public final class KubernetesMapping implements Mapping {
             default -> throw new UnmappedValue("spec.type", type, "ClusterIP, NodePort, LoadBalancer or ExternalName");
         }
         ArrayNode ports = JsonNodeFactory.instance.arrayNode();
-        for (Raw port : spec.each("ports")) {
+        for (Raw port : spec.objects("ports")) {
             ports.addObject()
                     .put("name", port.maybeText("name").orElse(null))
                     .put("port", port.maybeWhole("port").orElse(null))
@@ -396,7 +396,7 @@ public final class KubernetesMapping implements Mapping {
                         .set("deployment_method", "kubernetes")
                         .set(
                                 "port",
-                                spec.each("ports").stream()
+                                spec.objects("ports").stream()
                                         .flatMap(port -> port.maybeWhole("port").stream())
                                         .findFirst())
                         .set("status", "active")
@@ -425,8 +425,8 @@ public final class KubernetesMapping implements Mapping {
         ArrayNode paths = JsonNodeFactory.instance.arrayNode();
         Set<String> backends = new LinkedHashSet<>();
         spec.in("defaultBackend").in("service").maybeText("name").ifPresent(backends::add);
-        for (Raw rule : spec.each("rules")) {
-            for (Raw path : rule.in("http").each("paths")) {
+        for (Raw rule : spec.objects("rules")) {
+            for (Raw path : rule.in("http").objects("paths")) {
                 Raw backend = path.in("backend").in("service");
                 backend.maybeText("name").ifPresent(backends::add);
                 paths.addObject()
@@ -442,7 +442,7 @@ public final class KubernetesMapping implements Mapping {
                                         .orElse(null));
             }
         }
-        List<String> tlsHosts = spec.each("tls").stream()
+        List<String> tlsHosts = spec.objects("tls").stream()
                 .flatMap(each -> each.texts("hosts").stream())
                 .toList();
         List<Output> rows = new ArrayList<>();
@@ -531,7 +531,9 @@ public final class KubernetesMapping implements Mapping {
                 .attribute("provisioner", raw.maybeText("provisioner"))
                 .attribute("reclaim_policy", raw.maybeText("reclaimPolicy"))
                 .attribute("volume_binding_mode", raw.maybeText("volumeBindingMode"))
-                .attribute("allow_volume_expansion", raw.maybeYes("allowVolumeExpansion"))
+                .attribute(
+                        "allow_volume_expansion",
+                        raw.maybeYes("allowVolumeExpansion").orElse(false))
                 .attribute("parameters", raw.maybe("parameters"))
                 .build());
     }
@@ -556,7 +558,7 @@ public final class KubernetesMapping implements Mapping {
                         .attribute("automount_token", raw.maybe("automountServiceAccountToken"))
                         .attribute(
                                 "secrets",
-                                raw.each("secrets").stream()
+                                raw.objects("secrets").stream()
                                         .flatMap(secret -> secret.maybeText("name").stream())
                                         .toList())
                         .attribute("labels", labels(raw))
@@ -618,7 +620,7 @@ public final class KubernetesMapping implements Mapping {
     }
 
     private static String description(Raw raw, String word) {
-        int rules = raw.each("rules").size();
+        int rules = raw.objects("rules").size();
         return (word.equals("role") ? "Role in namespace " + namespaceOf(raw).orElse("") : "Cluster role") + ", "
                 + rules + (rules == 1 ? " rule" : " rules");
     }
@@ -634,7 +636,7 @@ public final class KubernetesMapping implements Mapping {
                     default -> throw new UnmappedValue("roleRef.kind", reference.text("kind"), "Role or ClusterRole");
                 };
         Map<String, Output> rows = new TreeMap<>();
-        for (Raw subject : raw.each("subjects")) {
+        for (Raw subject : raw.objects("subjects")) {
             String name = subject.text("name");
             String kind = subject.text("kind");
             Output row =
@@ -723,7 +725,7 @@ public final class KubernetesMapping implements Mapping {
                 store(raw, "other")
                         .attribute("keys", keys)
                         .attribute("key_count", keys.size())
-                        .attribute("immutable", raw.maybeYes("immutable"))
+                        .attribute("immutable", raw.maybeYes("immutable").orElse(false))
                         .build(),
                 ofNamespace(raw, DATA_STORES));
     }
@@ -753,7 +755,7 @@ public final class KubernetesMapping implements Mapping {
         rows.add(Output.row(CERTIFICATES, raw.key().toString())
                 .set("name", Output.within(255, name(raw)))
                 .set("creator", "cert_manager")
-                .set("cert_type", spec.maybeYes("isCA") ? "ca_intermediate" : "server_cert")
+                .set("cert_type", spec.maybeYes("isCA").orElse(false) ? "ca_intermediate" : "server_cert")
                 .set(
                         "common_name",
                         commonName.or(() -> names.stream().findFirst()).map(text -> Output.within(255, text)))
@@ -785,7 +787,7 @@ public final class KubernetesMapping implements Mapping {
     }
 
     private static Optional<Boolean> certificateReady(Raw status) {
-        return status.each("conditions").stream()
+        return status.objects("conditions").stream()
                 .filter(condition -> condition.text("type").equals("Ready"))
                 .map(condition -> condition.text("status").equals("True"))
                 .findFirst();
@@ -979,8 +981,8 @@ public final class KubernetesMapping implements Mapping {
     }
 
     private static Optional<Raw> owner(Raw raw) {
-        return raw.in("metadata").each("ownerReferences").stream()
-                .filter(owner -> owner.maybeYes("controller"))
+        return raw.in("metadata").objects("ownerReferences").stream()
+                .filter(owner -> owner.maybeYes("controller").orElse(false))
                 .findFirst();
     }
 
@@ -991,7 +993,7 @@ public final class KubernetesMapping implements Mapping {
                     .put("name", container.text("name"))
                     .put("image", container.maybeText("image").orElse(null))
                     .putArray("ports");
-            container.each("ports").forEach(port -> port.maybeWhole("containerPort")
+            container.objects("ports").forEach(port -> port.maybeWhole("containerPort")
                     .ifPresent(ports::add));
         }
         return found.isEmpty() ? Optional.empty() : Optional.of(found);

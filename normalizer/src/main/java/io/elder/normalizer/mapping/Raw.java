@@ -150,29 +150,6 @@ public final class Raw {
         return texts;
     }
 
-    /** The objects of a list; empty where it is absent. */
-    public List<Raw> each(String field) {
-        JsonNode value = node.path(field);
-        if (value.isMissingNode() || value.isNull()) {
-            return List.of();
-        }
-        if (!value.isArray()) {
-            throw new RejectedRecord(path + field, value, "a list of objects");
-        }
-        List<Raw> all = new ArrayList<>();
-        for (JsonNode one : value) {
-            if (!one.isObject()) {
-                throw new RejectedRecord(path + field, one, "a list of objects");
-            }
-            all.add(new Raw(key, path + field + "[" + all.size() + "].", one));
-        }
-        return all;
-    }
-
-    public boolean maybeYes(String field) {
-        return node.hasNonNull(field) && yes(field);
-    }
-
     /** Whatever is there, for an attribute; empty where nothing is. */
     public Optional<JsonNode> maybe(String field) {
         JsonNode value = node.path(field);
