@@ -101,7 +101,12 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule PROVIDERS_SEE_NO_PLUMBING = noClasses()
             .that()
-            .resideInAPackage("io.elder.fetch.ldap..")
+            .resideInAnyPackage(
+                    "io.elder.fetch.aws..",
+                    "io.elder.fetch.azure..",
+                    "io.elder.fetch.gcp..",
+                    "io.elder.fetch.kubernetes..",
+                    "io.elder.fetch.ldap..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.apache.kafka..", "org.apache.avro..", "java.sql..", "io.elder.schemas.avro..")

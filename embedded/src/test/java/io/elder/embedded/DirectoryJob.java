@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -14,32 +15,55 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** A pipeline with one job that reads a directory whenever it is told to. */
+/** A pipeline with one job that reads a directory, or something else, whenever it is told to. */
 final class DirectoryJob implements AutoCloseable {
     static final List<String> TABLES = List.of(
-            "identities", "identity_groups", "identity_group_memberships", "dependencies", "entities", "organizations");
+            "identities",
+            "identity_groups",
+            "identity_group_memberships",
+            "dependencies",
+            "entities",
+            "organizations",
+            "networking_resources",
+            "network_entity_mappings",
+            "data_stores",
+            "services",
+            "software");
 
     private final Metrics metrics = new Metrics();
     private final Pipeline pipeline;
+    private final String provider;
     private int job;
     private int runs;
 
-    private DirectoryJob(Path folder, Map<String, String> settings) {
+    private DirectoryJob(Path folder, Map<String, String> settings, String provider) {
+        this.provider = provider;
         Map<String, String> all = new HashMap<>(settings);
         all.put("CONSOLE_PORT", "0");
         pipeline = new Pipeline(folder, Settings.of(all), metrics);
     }
 
     static DirectoryJob start(Path folder, Map<String, String> settings, String config) throws SQLException {
-        DirectoryJob started = new DirectoryJob(folder, settings);
+        return start(folder, settings, "ldap", config);
+    }
+
+    static DirectoryJob start(Path folder, Map<String, String> settings, String provider, String config)
+            throws SQLException {
+        DirectoryJob started = new DirectoryJob(folder, settings, provider);
         try {
             started.pipeline.start();
             await().atMost(Duration.ofSeconds(90))
                     .until(() -> started.pipeline.health().ok());
             started.job = (int) started.number(
-                    "insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values ('directory', 'ldap', '"
-                            + config + "', 0, false) returning id");
+                    "insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values ('"
+                            + provider + "', '" + provider + "', '" + config + "', 0, false) returning id");
         } catch (SQLException | RuntimeException e) {
             started.close();
             throw e;
@@ -116,11 +140,43 @@ final class DirectoryJob implements AutoCloseable {
     }
 
     long live(String table) throws SQLException {
-        return number("select count(*) from " + table + " where source_key like 'ldap%' and deleted_at is null");
+        return number(
+                "select count(*) from " + table + " where source_key like '" + provider + "/%' and deleted_at is null");
     }
 
     long number(String sql) throws SQLException {
         return Long.parseLong(text(sql));
+    }
+
+    /** Everything in every topic, as text. */
+    void eachRecord(Consumer<String> record) throws Exception {
+        Properties properties = new Properties();
+        properties.put("bootstrap.servers", pipeline.bootstrapServers());
+        try (Admin admin = Admin.create(properties);
+                KafkaConsumer<byte[], byte[]> consumer =
+                        new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = admin.listTopics().names().get().stream()
+                    .flatMap(topic -> consumer.partitionsFor(topic).stream())
+                    .map(info -> new TopicPartition(info.topic(), info.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+                consumer.poll(Duration.ofMillis(200)).forEach(each -> {
+                    record.accept(string(each.key()));
+                    record.accept(string(each.value()));
+                });
+            }
+        }
+    }
+
+    private static String string(byte[] bytes) {
+        return bytes == null ? "" : new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    String status() {
+        return pipeline.status() + metrics.scrape();
     }
 
     String text(String sql) throws SQLException {

@@ -47,7 +47,18 @@ public final class Launcher {
     public static Settings environment() {
         Map<String, String> values = new LinkedHashMap<>(dotEnv(Path.of(".env")));
         values.putAll(System.getenv());
-        return Settings.of(values);
+        return Settings.of(withLongNames(values));
+    }
+
+    /** The names of Kubernetes' settings are in use with both prefixes. */
+    static Map<String, String> withLongNames(Map<String, String> values) {
+        Map<String, String> all = new LinkedHashMap<>(values);
+        values.forEach((name, value) -> {
+            if (name.startsWith("K8S_")) {
+                all.putIfAbsent("KUBERNETES_" + name.substring("K8S_".length()), value);
+            }
+        });
+        return all;
     }
 
     /**
@@ -140,6 +151,9 @@ public final class Launcher {
         if (!root.isDebugEnabled()) {
             Level libraries = root.isInfoEnabled() ? Level.WARN : root.isErrorEnabled() ? Level.ERROR : Level.OFF;
             LIBRARIES.forEach(library -> context.getLogger(library).setLevel(libraries));
+            // They log what they throw, several times over; who catches it says it once.
+            List.of("com.azure", "com.microsoft.aad")
+                    .forEach(library -> context.getLogger(library).setLevel(Level.OFF));
         }
         // Warns of every setting that is not its own; ours are shared by all clients.
         context.getLogger("org.apache.kafka.clients.producer.ProducerConfig").setLevel(Level.ERROR);

@@ -53,6 +53,8 @@ public enum ElderShape {
      * after the enum's own labels, by {@code type.word}.
      */
     private static final Map<String, String> STAND_INS = Map.ofEntries(
+            entry("authprovider.gcp", "oauth2"),
+            entry("authprovider.aws", "oauth2"),
             entry("entitytype.server", "compute"),
             entry("entitytype.container", "compute"),
             entry("entitytype.storage", "compute"),
@@ -61,12 +63,16 @@ public enum ElderShape {
             entry("entitytype.security", "security_issue"),
             entry("entitytype.identity", "user"),
             entry("entitytype.group", "user"),
+            entry("authprovider.kubernetes", "oauth2"),
+            entry("dependencytype.bound_to", "related_to"),
             entry("dependencytype.member_of", "part_of"),
             entry("dependencytype.contains", "part_of"),
             entry("dependencytype.runs_on", "depends_on"),
             entry("dependencytype.uses", "depends_on"),
             entry("dependencytype.routes_to", "related_to"),
+            entry("dependencytype.attached_to", "related_to"),
             entry("dependencytype.connected_to", "related_to"),
+            entry("dependencytype.secured_by", "related_to"),
             entry("identitytype.service", "service_account"));
 
     /** Columns that may not be null, have no default and nothing in a record: what a new row gets. Never updated. */

@@ -3,6 +3,7 @@ package io.elder.fetch;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.elder.runtime.Health;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.Task;
@@ -23,6 +24,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
@@ -40,6 +42,35 @@ final class JobConfig implements Jobs {
     /** Fields that hold all of a job's credentials, as an object or as a reference to a secret of several fields. */
     private static final Set<String> CREDENTIALS = Set.of("CREDENTIALS", "CREDENTIAL", "CREDENTIALS_FILE");
 
+    /**
+     * Fields that only make sense together: a job that brings one of them has none of the environment's, nor what else belongs
+     * to them. Else a job's credentials would be mixed with the site's.
+     */
+    private record Together(Set<String> fields, Set<String> andTheirs) {
+        Together(String... fields) {
+            this(Set.of(fields), Set.of());
+        }
+    }
+
+    private static final Map<String, List<Together>> TOGETHER = Map.of(
+            "GCP_",
+            List.of(
+                    new Together(
+                            "CREDENTIALS",
+                            "CREDENTIALS_JSON",
+                            "CREDENTIALS_PATH",
+                            "CREDENTIALS_FILE",
+                            "ACCESS_TOKEN",
+                            "PRIVATE_KEY"),
+                    new Together("PROJECT_ID", "PROJECT_IDS", "FOLDER_ID", "ORGANIZATION_ID")),
+            "KUBERNETES_",
+            List.of(new Together(
+                    Set.of("KUBECONFIG", "KUBECONFIG_PATH", "CLUSTERS", "IN_CLUSTER", "CREDENTIALS"),
+                    Set.of("CLUSTER_NAME", "CONTEXT", "KUBECONFIG_YAML", "CREDENTIALS_FILE"))));
+
+    /** What Kubernetes sets in its pods. A job that could would have the service account's token sent to its own server. */
+    private static final Set<String> SET_BY_KUBERNETES = Set.of("SERVICE_HOST", "SERVICE_PORT");
+
     /** Fields of a job that choose who is asked. With them come the job's own credentials, never the environment's. */
     private static final Set<String> TARGETS = Set.of(
             "SERVER",
@@ -52,7 +83,28 @@ final class JobConfig implements Jobs {
             "USE_STARTTLS",
             "VERIFY_CERT",
             "CA_CERT",
-            "CA_FILE");
+            "CA_FILE",
+            "CLOUD",
+            "AUTHORITY_HOST");
+
+    /** Fields that say together who asks: a job that has one of them has none of the environment's. */
+    private static final Set<String> WHO_ASKS = Set.of(
+            "TENANT_ID",
+            "TENANTID",
+            "TENANT",
+            "CLIENT_ID",
+            "CLIENTID",
+            "APPID",
+            "CLIENT_SECRET",
+            "CLIENTSECRET",
+            "CLIENT_CERTIFICATE_PATH",
+            "CLIENT_CERTIFICATE_PASSWORD",
+            "FEDERATED_TOKEN_FILE",
+            "USE_MANAGED_IDENTITY");
+
+    /** Secrets in a kubeconfig, be it YAML or JSON. */
+    private static final Pattern WITHIN =
+            Pattern.compile("\\b(?:token|password|client-key-data)[\"']?\\s*:\\s*[\"']?([^\"'\\s,}]{3,})");
 
     /** Waiting tasks ask at least once a minute: who has not asked for longer waits no more. */
     private static final Duration FORGOTTEN = Duration.ofMinutes(2);
@@ -61,6 +113,7 @@ final class JobConfig implements Jobs {
     private final Optional<DataSource> database;
     private final Path secrets;
     private final List<String> allowedEndpoints;
+    private final Optional<KubernetesSecrets> cluster;
     private volatile Trouble trouble;
 
     /**
@@ -69,6 +122,17 @@ final class JobConfig implements Jobs {
      * @param allowedEndpoints hosts that a job may name as an endpoint override
      */
     JobConfig(Settings environment, Optional<DataSource> database, Path secrets, List<String> allowedEndpoints) {
+        this(environment, database, secrets, allowedEndpoints, KubernetesSecrets.ofThisPod(environment));
+    }
+
+    /** @param cluster where secrets are that are not mounted; empty outside of Kubernetes */
+    JobConfig(
+            Settings environment,
+            Optional<DataSource> database,
+            Path secrets,
+            List<String> allowedEndpoints,
+            Optional<KubernetesSecrets> cluster) {
+        this.cluster = cluster;
         this.environment = environment;
         this.database = database;
         this.secrets = secrets;
@@ -117,12 +181,21 @@ final class JobConfig implements Jobs {
             Map<String, String> job = job(task.getJobId(), prefix, known);
             if (job.keySet().stream().anyMatch(name -> redirects(name, prefix, job))) {
                 // Else a job that names its own server would be sent the site's password.
-                values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name));
+                values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name, prefix));
             }
+            for (Together group : TOGETHER.getOrDefault(prefix, List.of())) {
+                if (group.fields().stream().anyMatch(field -> job.containsKey(prefix + field))) {
+                    group.fields().forEach(field -> values.remove(prefix + field));
+                    group.andTheirs().forEach(field -> values.remove(prefix + field));
+                }
+            }
+            // A job that names one region, project or subscription means that one, whatever list the environment has.
+            job.keySet().forEach(name -> values.remove(name + "S"));
             values.putAll(job);
         }
         values.forEach((name, value) -> {
-            if (Redactor.isSecret(name)) {
+            // KUBECONFIG alone is where the site's own kubeconfig is.
+            if (Redactor.isSecret(name) && !name.equals("KUBECONFIG")) {
                 addInner(value, known);
             }
         });
@@ -134,13 +207,15 @@ final class JobConfig implements Jobs {
     }
 
     private boolean redirects(String name, String prefix, Map<String, String> job) {
-        return TARGETS.contains(name.substring(prefix.length()))
+        String field = name.substring(prefix.length());
+        return (TARGETS.contains(field) || WHO_ASKS.contains(field))
                 && !job.get(name).equals(environment.find(name).orElse(""));
     }
 
     /** Values within a secret that is JSON, such as the private key of a service account, are secrets of their own. */
     private static void addInner(String secret, Set<String> known) {
         known.add(secret);
+        addWithin(secret, known);
         if (secret.stripLeading().startsWith("{")) {
             try {
                 Map<String, String> inner = new LinkedHashMap<>();
@@ -156,8 +231,18 @@ final class JobConfig implements Jobs {
         }
     }
 
-    private static boolean isCredential(String name) {
-        return Redactor.isSecret(name) || name.endsWith("_BIND_DN") || name.endsWith("_USERNAME");
+    private static void addWithin(String text, Set<String> known) {
+        Matcher inner = WITHIN.matcher(text);
+        while (inner.find()) {
+            known.add(inner.group(1));
+        }
+    }
+
+    private static boolean isCredential(String name, String prefix) {
+        return Redactor.isSecret(name)
+                || name.endsWith("_BIND_DN")
+                || name.endsWith("_USERNAME")
+                || WHO_ASKS.contains(name.substring(prefix.length()));
     }
 
     /** A JSON object has fields like those of a job. Anything else, such as a kubeconfig, is for the provider to read. */
@@ -181,8 +266,14 @@ final class JobConfig implements Jobs {
         }
         Map<String, String> values = new LinkedHashMap<>();
         JsonNode config = row.path(row.has("config_json") ? "config_json" : "config");
-        flatten(prefix, config, values);
+        flatten(prefix, resolvedLists(id, config, known), values);
         checkEndpoints(id, prefix, values);
+        for (String field : SET_BY_KUBERNETES) {
+            if (prefix.equals("KUBERNETES_") && values.containsKey(prefix + field)) {
+                throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT)
+                        + " (expected: a kubeconfig that names the server)");
+            }
+        }
         resolve(id, prefix, values, known);
         String type = row.path("credential_type").asText("none");
         switch (type) {
@@ -214,20 +305,26 @@ final class JobConfig implements Jobs {
             String value = values.get(name);
             String field = name.substring(prefix.length());
             if (value.startsWith(SECRET)) {
-                Path file = secretFile(id, value.substring(SECRET.length()));
+                String secret = value.substring(SECRET.length());
                 String what = "job " + id + ": " + value;
-                if (Files.isDirectory(file)) {
+                Optional<Map<String, String>> several = fieldsOf(id, secret);
+                if (several.isPresent() && several.get().size() == 1 && !CREDENTIALS.contains(field)) {
+                    String content = several.get().values().iterator().next();
+                    addInner(content, known);
+                    values.put(name, content);
+                } else if (several.isPresent()) {
                     if (!CREDENTIALS.contains(field)) {
                         throw new BadConfigurationException(what + " has several fields (expected: " + value
                                 + "/<field>, or \"credentials\": \"" + value + "\")");
                     }
-                    Map<String, String> fields = directory(file, prefix, what);
-                    known.addAll(fields.values());
-                    fields.values().forEach(each -> addInner(each, known));
-                    credentials.putAll(fields);
+                    several.get().forEach((each, text) -> {
+                        known.add(text);
+                        addInner(text, known);
+                        credentials.put(named(prefix, each), text);
+                    });
                     values.remove(name);
                 } else {
-                    String content = read(file, what).replaceFirst("\\R$", "");
+                    String content = secretText(id, secret);
                     addInner(content, known);
                     if (CREDENTIALS.contains(field)) {
                         layFields(prefix, content, credentials);
@@ -254,6 +351,32 @@ final class JobConfig implements Jobs {
         values.putAll(credentials);
     }
 
+    /** The same for the objects of lists, such as the clusters of a job: what they refer to is put in its place. */
+    private JsonNode resolvedLists(int id, JsonNode config, Set<String> known) {
+        JsonNode resolved = config.deepCopy();
+        for (JsonNode value : resolved) {
+            if (!value.isArray()) {
+                continue;
+            }
+            addWithin(value.toString(), known);
+            for (JsonNode item : value) {
+                item.properties().forEach(entry -> {
+                    String text = entry.getValue().asText();
+                    String field = entry.getKey().toUpperCase(Locale.ROOT);
+                    if (text.startsWith(SECRET)) {
+                        entry.setValue(TextNode.valueOf(secretText(id, text.substring(SECRET.length()))));
+                        addInner(entry.getValue().asText(), known);
+                    } else if (entry.getValue().isTextual() && isFile(field)) {
+                        entry.setValue(TextNode.valueOf(below(id, field, text).toString()));
+                    } else if (Redactor.isSecret(entry.getKey()) && !text.isEmpty()) {
+                        addInner(text, known);
+                    }
+                });
+            }
+        }
+        return resolved;
+    }
+
     /** A certificate is read by whoever configures a job; anything else might be somebody's secret. */
     private static boolean isFile(String field) {
         return (field.endsWith("_FILE") || field.endsWith("_PATH") || field.equals("KUBECONFIG_FILE"))
@@ -263,6 +386,10 @@ final class JobConfig implements Jobs {
     private Path below(int id, String field, String file) {
         Path root = secrets.toAbsolutePath().normalize();
         Path found = root.resolve(file).normalize();
+        if (field.equals("KUBECONFIG_PATH") && found.equals(KubernetesSecrets.SERVICE_ACCOUNT)) {
+            // The pod's own service account: what it may do is the site's to say.
+            return found;
+        }
         if (!found.startsWith(root) || found.equals(root)) {
             throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT) + " " + file
                     + " (expected: a file below " + secrets + ")");
@@ -270,16 +397,40 @@ final class JobConfig implements Jobs {
         return found;
     }
 
+    /** All fields of a secret that has several: mounted, a file for each; else as the cluster has it. */
+    private Optional<Map<String, String>> fieldsOf(int id, String secret) {
+        Path file = secretFile(id, secret);
+        if (Files.isDirectory(file)) {
+            return Optional.of(directory(file, "job " + id + ": " + SECRET + secret));
+        }
+        boolean isElsewhere = Files.notExists(file) && !secret.contains("/") && cluster.isPresent();
+        return isElsewhere ? cluster.get().find(secret) : Optional.empty();
+    }
+
+    /** One field of a secret, or a secret that is one text. */
+    private String secretText(int id, String secret) {
+        Path file = secretFile(id, secret);
+        int slash = secret.indexOf('/');
+        if (Files.notExists(file) && slash > 0 && cluster.isPresent()) {
+            Optional<String> value = cluster.get()
+                    .find(secret.substring(0, slash))
+                    .map(fields -> fields.get(secret.substring(slash + 1)));
+            if (value.isPresent()) {
+                return value.get().replaceFirst("\\R$", "");
+            }
+        }
+        return read(file, "job " + id + ": " + SECRET + secret).replaceFirst("\\R$", "");
+    }
+
     /** A Kubernetes Secret as it is mounted: a file per field. */
-    private static Map<String, String> directory(Path directory, String prefix, String what) {
+    private static Map<String, String> directory(Path directory, String what) {
         Map<String, String> fields = new LinkedHashMap<>();
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : files.sorted().toList()) {
                 String name = file.getFileName().toString();
                 // Kubernetes keeps the versions of a mounted secret beside its fields, as "..data".
                 if (!name.startsWith(".") && Files.isRegularFile(file)) {
-                    String content = read(file, what).replaceFirst("\\R$", "");
-                    fields.put(named(prefix, name), content);
+                    fields.put(name, read(file, what).replaceFirst("\\R$", ""));
                 }
             }
         } catch (IOException e) {
@@ -382,7 +533,10 @@ final class JobConfig implements Jobs {
     private void checkEndpoints(int id, String prefix, Map<String, String> values) {
         values.forEach((name, value) -> {
             String field = name.substring(prefix.length());
-            if ((field.equals("ENDPOINT") || field.endsWith("ENDPOINT_URL") || field.endsWith("_ENDPOINT"))
+            if ((field.equals("ENDPOINT")
+                            || field.endsWith("ENDPOINT_URL")
+                            || field.endsWith("_ENDPOINT")
+                            || field.equals("AUTHORITY_HOST"))
                     && !allowedEndpoints.contains(host(value))) {
                 throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT) + " "
                         + host(value) + " (expected: a host on ENDPOINT_ALLOWLIST)");

@@ -14,15 +14,20 @@ final class Pace {
     /** Clocks drift and networks bunch requests: at the very limit, some would be throttled. */
     private static final double HEADROOM = 0.96;
 
-    private static final double LOWEST = 0.05;
+    /** Shares of the limit that a storm of throttling can't push the rate, and what is held to be safe, below. */
+    private static final double LOWEST = 0.02;
+
+    private static final double LEAST_SAFE = 0.1;
 
     /** How much of what was too much is held to be fine. */
     private static final double SAFE = 0.92;
 
     private static final Duration WAY_BACK = Duration.ofSeconds(5);
 
-    /** Shares of the rate a second, once it is back where it was safe. */
-    private static final double PROBING = 0.001;
+    /** Shares of the limit a second, once it is back where it was safe; the longer nothing is throttled, the more. */
+    private static final double PROBING = 0.0005;
+
+    private static final double PATIENCE_SECONDS = 60;
 
     /** What an idle moment leaves for the next: a slow answer costs no turn. */
     private static final Duration CREDIT = Duration.ofMillis(20);
@@ -32,13 +37,14 @@ final class Pace {
     private double safe;
     private Instant next = Instant.MIN;
     private Instant raisedAt;
-    private Instant loweredAt = Instant.MIN;
+    private Instant loweredAt;
 
     Pace(double limit, Instant now) {
         this.limit = limit;
         this.rate = limit * HEADROOM;
         this.safe = rate;
         this.raisedAt = now;
+        this.loweredAt = now;
     }
 
     /** The limit may have been set anew; what was learnt stays, unless the limit is lower. */
@@ -67,8 +73,8 @@ final class Pace {
             return;
         }
         raise(now);
-        safe = Math.max(LOWEST, rate * SAFE);
-        rate = Math.max(LOWEST, rate / 2);
+        safe = Math.max(limit * LEAST_SAFE, rate * SAFE);
+        rate = Math.max(limit * LOWEST, rate / 2);
         loweredAt = now;
         raisedAt = now;
     }
@@ -87,12 +93,16 @@ final class Pace {
     private void raise(Instant now) {
         double seconds = Math.max(0, Duration.between(raisedAt, now).toMillis() / 1000.0);
         raisedAt = now;
+        if (rate >= limit * HEADROOM) {
+            return;
+        }
         double room = safe - rate;
         if (room > 0) {
             double step = safe / 2 / WAY_BACK.toSeconds() * seconds;
             rate += Math.min(room, step);
             seconds = step > room ? seconds * (1 - room / step) : 0;
         }
-        rate = Math.min(limit * HEADROOM, rate + rate * PROBING * seconds);
+        double calm = Duration.between(loweredAt, now).toMillis() / 1000.0 / PATIENCE_SECONDS;
+        rate = Math.min(limit * HEADROOM, rate + limit * PROBING * (1 + calm * calm) * seconds);
     }
 }

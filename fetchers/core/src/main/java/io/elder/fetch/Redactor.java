@@ -49,10 +49,13 @@ public final class Redactor {
     /** Whether a setting or a field of this name holds a secret. */
     static boolean isSecret(String name) {
         String upper = name.toUpperCase(Locale.ROOT);
-        return Stream.of("PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIALS_JSON", "KUBECONFIG")
-                        .anyMatch(upper::contains)
+        return Stream.of("PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN").anyMatch(upper::contains)
+                // A path to one, and whether one may run programs, are none.
+                || (upper.contains("KUBECONFIG") && !upper.endsWith("_PATH") && !upper.endsWith("_EXEC"))
                 || upper.endsWith("_KEY")
                 || upper.endsWith("_PW")
+                // Not what lies in it, such as a project's name: whoever tests a job must read where it goes.
+                || upper.endsWith("CREDENTIALS_JSON")
                 || upper.equals("KEY");
     }
 

@@ -3,11 +3,16 @@ package io.elder.fetch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.net.httpserver.HttpServer;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlanTask;
 import io.elder.schemas.avro.Task;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -74,6 +79,14 @@ class JobConfigTest {
     }
 
     @Test
+    void aJobThatNamesOneMeansThatOneAndNotTheEnvironmentsList() throws SQLException {
+        environment.put("LDAP_REGIONS", "a,b");
+        job("{\"region\": \"c\"}");
+        assertThat(configured().settings().find("LDAP_REGIONS")).isEmpty();
+        assertThat(configured().settings().text("LDAP_REGION")).isEqualTo("c");
+    }
+
+    @Test
     void aJobThatNamesItsOwnServerDoesNotGetTheSitesPassword() throws SQLException {
         job("{\"server\": \"evil.example\"}");
         Settings settings = configured().settings();
@@ -81,6 +94,38 @@ class JobConfigTest {
         assertThat(settings.find("LDAP_BIND_PASSWORD")).isEmpty();
         assertThat(settings.find("LDAP_BIND_DN")).isEmpty();
         assertThat(settings.text("LDAP_BASE_DN")).isEqualTo("dc=corp");
+    }
+
+    @Test
+    void aJobWithAnApplicationOfItsOwnHasNothingOfTheSites() throws SQLException, IOException {
+        Path file = Files.writeString(
+                secrets.resolve("site.json"), "{\"clientId\": \"site-app\", \"clientSecret\": \"site-secret\"}");
+        environment.putAll(Map.of(
+                "AZURE_TENANT_ID", "site-tenant",
+                "AZURE_CLIENT_ID", "site-app",
+                "AZURE_CLIENT_CERTIFICATE_PATH", "/site.pem",
+                "AZURE_CREDENTIALS_FILE", file.toString(),
+                "AZURE_TIMEOUT", "5"));
+        job("{\"tenant_id\": \"t\", \"client_id\": \"c\", \"client_secret\": \"s\"}");
+        Map<String, String> values = configured("azure").settings().values();
+        assertThat(values.keySet())
+                .filteredOn(name -> name.startsWith("AZURE_"))
+                .containsExactlyInAnyOrder(
+                        "AZURE_TENANT_ID",
+                        "AZURE_CLIENT_ID",
+                        "AZURE_CLIENT_SECRET",
+                        "AZURE_CREDENTIALS_FILE",
+                        "AZURE_TIMEOUT");
+        assertThat(values).containsEntry("AZURE_TENANT_ID", "t").containsEntry("AZURE_CLIENT_SECRET", "s");
+
+        job("{\"tenant_id\": \"site-tenant\", \"subscription_ids\": [\"one\"]}");
+        assertThat(configured("azure").settings().values())
+                .as("the site's own tenant is no other one")
+                .containsEntry("AZURE_CLIENTSECRET", "site-secret")
+                .containsEntry("AZURE_CLIENT_CERTIFICATE_PATH", "/site.pem");
+
+        job("{\"authority_host\": \"https://evil.example\"}");
+        assertThatThrownBy(() -> configured("azure")).hasMessageContaining("expected: a host on ENDPOINT_ALLOWLIST");
     }
 
     @Test
@@ -192,13 +237,125 @@ class JobConfigTest {
     }
 
     @Test
+    void aSecretThatIsNotMountedIsAskedOfTheCluster() throws SQLException, IOException {
+        HttpServer api = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        api.createContext("/api/v1/namespaces/elder/secrets/bind", exchange -> {
+            byte[] body =
+                    "{\"data\": {\"bind_dn\": \"Y249Y2x1c3Rlcg==\", \"bind_password\": \"ZnJvbS10aGUtY2x1c3Rlcg==\"}}"
+                            .getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, body.length);
+            exchange.getResponseBody().write(body);
+            exchange.close();
+        });
+        api.start();
+        try {
+            Path account = Files.createDirectory(secrets.resolve("account"));
+            Files.writeString(account.resolve("token"), "t");
+            Files.writeString(account.resolve("namespace"), "elder");
+            KubernetesSecrets cluster = new KubernetesSecrets(
+                    URI.create("http://127.0.0.1:" + api.getAddress().getPort()), account);
+            JobConfig jobs = new JobConfig(
+                    Settings.of(environment), Optional.of(database), secrets, List.of(), Optional.of(cluster));
+            job("{\"credentials\": \"secret://bind\"}");
+            Jobs.Configured whole = jobs.configuration(task());
+            assertThat(whole.settings().text("LDAP_BIND_DN")).isEqualTo("cn=cluster");
+            assertThat(whole.redactor().redact("no from-the-cluster")).isEqualTo("no ***");
+            job("{\"bind_password\": \"secret://bind/bind_password\"}");
+            assertThat(jobs.configuration(task()).settings().text("LDAP_BIND_PASSWORD"))
+                    .isEqualTo("from-the-cluster");
+        } finally {
+            api.stop(0);
+        }
+    }
+
+    @Test
+    void aJobWithItsOwnKubeconfigGetsNothingOfTheSites() throws SQLException {
+        environment.putAll(Map.of("KUBERNETES_KUBECONFIG", "the site's", "KUBERNETES_CONTEXT", "main"));
+        job("{\"in_cluster\": true, \"page_size\": 7}");
+        Settings settings = configured("kubernetes").settings();
+        assertThat(settings.find("KUBERNETES_KUBECONFIG")).isEmpty();
+        assertThat(settings.find("KUBERNETES_CONTEXT")).isEmpty();
+        assertThat(settings.text("KUBERNETES_IN_CLUSTER")).isEqualTo("true");
+        job("{\"context\": \"other\"}");
+        assertThat(configured("kubernetes").settings().text("KUBERNETES_KUBECONFIG"))
+                .isEqualTo("the site's");
+    }
+
+    @Test
+    void whatTheClustersOfAJobReferToIsPutInItsPlaceAndRedacted() throws SQLException, IOException {
+        Files.writeString(secrets.resolve("east"), "kubeconfig-of-the-east\n");
+        job("{\"clusters\": [{\"name\": \"east\", \"kubeconfig\": \"secret://east\"},"
+                + " {\"name\": \"west\", \"kubeconfig_path\": \"west.yaml\"},"
+                + " {\"name\": \"south\", \"kubeconfig\": \"inline-of-the-south\"}]}");
+        Jobs.Configured configured = configured("kubernetes");
+        assertThat(configured.settings().text("KUBERNETES_CLUSTERS"))
+                .contains("kubeconfig-of-the-east", secrets.resolve("west.yaml").toString());
+        assertThat(configured.redactor().redact("kubeconfig-of-the-east inline-of-the-south"))
+                .isEqualTo("*** ***");
+        job("{\"clusters\": [{\"name\": \"x\", \"kubeconfig_path\": \"/root/.kube/config\"}]}");
+        assertThatThrownBy(() -> configured("kubernetes"))
+                .hasMessageContaining("kubeconfig_path /root/.kube/config (expected: a file below " + secrets);
+    }
+
+    @Test
+    void theTokensInAKubeconfigAreRedactedAndThePathToOneIsNot() throws SQLException {
+        environment.putAll(Map.of("KUBECONFIG_ALLOW_EXEC", "true", "KUBECONFIG", "/etc/kube/config"));
+        job("{\"kubeconfig\": \"users:\\n- name: a\\n  user:\\n    token: token-in-yaml\\n\"}");
+        assertThat(configured("kubernetes").redactor().redact("true /etc/kube/config token-in-yaml"))
+                .isEqualTo("true /etc/kube/config ***");
+        job(
+                "{\"clusters\": [{\"name\": \"a\", \"kubeconfig\": {\"users\": [{\"user\": {\"token\": \"token-in-json\"}}]}}]}");
+        assertThat(configured("kubernetes").redactor().redact("token-in-json")).isEqualTo("***");
+    }
+
+    @Test
+    void aJobMayUseThePodsServiceAccountButNotSayWhereItsTokenGoes() throws SQLException {
+        job("{\"kubeconfig_path\": \"/var/run/secrets/kubernetes.io/serviceaccount\"}");
+        assertThat(configured("kubernetes").settings().text("KUBERNETES_KUBECONFIG_PATH"))
+                .isEqualTo("/var/run/secrets/kubernetes.io/serviceaccount");
+        job("{\"in_cluster\": true, \"service_host\": \"evil.example\"}");
+        assertThatThrownBy(() -> configured("kubernetes"))
+                .hasMessage("job 1: service_host (expected: a kubeconfig that names the server)");
+    }
+
+    @Test
     void aJobThatIsGoneIsSaidSo() {
         assertThatThrownBy(this::configured).hasMessage("job 1: no such row in discovery_jobs");
     }
 
+    @Test
+    void aJobOfGoogleCloudThatBringsCredentialsOrProjectsIsNotMixedWithTheEnvironments() throws SQLException {
+        environment.putAll(Map.of(
+                "GCP_CREDENTIALS", "{\"type\": \"site\"}",
+                "GCP_ACCESS_TOKEN", "site-token",
+                "GCP_PRIVATE_KEY", "site-key",
+                "GCP_PROJECT_IDS", "site-project",
+                "GCP_PAGE_SIZE", "100"));
+        job("{\"folder_id\": 17}");
+        Settings settings = configured("gcp").settings();
+        assertThat(settings.text("GCP_ACCESS_TOKEN")).isEqualTo("site-token");
+        assertThat(settings.find("GCP_PROJECT_IDS")).isEmpty();
+        assertThat(settings.text("GCP_PAGE_SIZE")).isEqualTo("100");
+
+        job("{\"credentials_json\": {\"type\": \"service_account\", \"project_id\": \"my-project-123\","
+                + " \"private_key\": \"job-key-4711\", \"client_email\": \"elder@my-project-123.example\"}}");
+        Jobs.Configured configured = configured("gcp");
+        for (String name : List.of("GCP_CREDENTIALS", "GCP_ACCESS_TOKEN", "GCP_PRIVATE_KEY")) {
+            assertThat(configured.settings().find(name)).as(name).isEmpty();
+        }
+        assertThat(configured.settings().text("GCP_PROJECT_IDS")).isEqualTo("site-project");
+        // Who tests a job must be told the account and the project; the key is nobody's business.
+        assertThat(configured.redactor().redact("elder@my-project-123.example in my-project-123 with job-key-4711"))
+                .isEqualTo("elder@my-project-123.example in my-project-123 with ***");
+    }
+
     private Jobs.Configured configured() throws SQLException {
+        return configured("ldap");
+    }
+
+    private Jobs.Configured configured(String provider) throws SQLException {
         return new JobConfig(Settings.of(environment), Optional.of(database), secrets, List.of("allowed.example"))
-                .configuration(task());
+                .configuration(new Task("1.x", 1, provider, Instant.EPOCH, Instant.EPOCH, new PlanTask()));
     }
 
     private static Task task() {

@@ -72,6 +72,21 @@ class PaceTest {
         assertThat(pace.rate()).isLessThan(25);
     }
 
+    @Test
+    void aStormOfThrottlingIsForgottenWithinMinutes() {
+        Pace pace = new Pace(20, START);
+        Instant now = START;
+        for (; now.isBefore(START.plusSeconds(180)); now = now.plusSeconds(1)) {
+            pace.throttled(now, now);
+        }
+        assertThat(pace.rate()).isBetween(0.3, 1.0);
+        Instant stormEnds = now;
+        while (pace.rate() < 18) {
+            now = pace.turn(now).plusMillis(1);
+        }
+        assertThat(Duration.between(stormEnds, now)).isBetween(Duration.ofSeconds(30), Duration.ofMinutes(6));
+    }
+
     /** A token bucket in front of a vendor's API, asked as fast as the pace allows. */
     private static final class Vendor {
         private final double rate;

@@ -5,7 +5,8 @@ import java.util.function.Function;
 
 /** The mappings of all providers. */
 public final class Mappings {
-    public static final List<Mapping> ALL = List.of(new LdapMapping());
+    public static final List<Mapping> ALL =
+            List.of(new AwsMapping(), new AzureMapping(), new GcpMapping(), new KubernetesMapping(), new LdapMapping());
 
     private Mappings() {}
 

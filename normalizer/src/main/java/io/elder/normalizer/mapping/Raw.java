@@ -6,7 +6,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.elder.schemas.ResourceKey;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /** A raw resource as a mapping reads it: what is required throws, what may be absent says so. */
 public final class Raw {
@@ -84,6 +86,11 @@ public final class Raw {
         return value.booleanValue();
     }
 
+    public Optional<Boolean> maybeYes(String field) {
+        JsonNode value = node.path(field);
+        return value.isMissingNode() || value.isNull() ? Optional.empty() : Optional.of(yes(field));
+    }
+
     public Optional<Long> maybeWhole(String field) {
         JsonNode value = node.path(field);
         if (value.isMissingNode() || value.isNull()) {
@@ -93,6 +100,35 @@ public final class Raw {
             throw new RejectedRecord(path + field, value, "a whole number");
         }
         return Optional.of(value.longValue());
+    }
+
+    /** The objects of a list; empty where it is absent. */
+    public List<Raw> objects(String field) {
+        JsonNode value = node.path(field);
+        if (value.isMissingNode() || value.isNull()) {
+            return List.of();
+        }
+        if (!value.isArray()) {
+            throw new RejectedRecord(path + field, value.getNodeType(), "a list of objects");
+        }
+        List<Raw> objects = new ArrayList<>();
+        for (JsonNode one : value) {
+            if (!one.isObject()) {
+                throw new RejectedRecord(path + field, one.getNodeType(), "a list of objects");
+            }
+            objects.add(new Raw(key, path + field + "[" + objects.size() + "].", one));
+        }
+        return objects;
+    }
+
+    /** The texts of an object by their names; empty where it is absent. */
+    public Map<String, String> textsByName(String field) {
+        Raw object = in(field);
+        Map<String, String> texts = new TreeMap<>();
+        object.node
+                .fieldNames()
+                .forEachRemaining(name -> texts.put(name, object.maybeText(name).orElse("")));
+        return texts;
     }
 
     /** The texts of a list; empty where it is absent. */
@@ -112,6 +148,22 @@ public final class Raw {
             texts.add(one.textValue());
         }
         return texts;
+    }
+
+    /** Whatever is there, for an attribute; empty where nothing is. */
+    public Optional<JsonNode> maybe(String field) {
+        JsonNode value = node.path(field);
+        return value.isMissingNode() || value.isNull() || (value.isContainerNode() && value.isEmpty())
+                ? Optional.empty()
+                : Optional.of(value);
+    }
+
+    /** The names of this object's fields, sorted. */
+    public List<String> fields() {
+        List<String> names = new ArrayList<>();
+        node.fieldNames().forEachRemaining(names::add);
+        names.sort(null);
+        return names;
     }
 
     public Optional<String> firstText(String field) {

@@ -1,0 +1,204 @@
+package io.elder.fetch.aws;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.elder.fetch.Resource;
+import io.elder.fetch.testkit.Answer;
+import io.elder.fetch.testkit.RecordingPublisher;
+import io.elder.fetch.testkit.ScriptedServer;
+import io.elder.fetch.testkit.TestRun;
+import io.elder.normalizer.mapping.Mappings;
+import io.elder.runtime.Settings;
+import io.elder.schemas.avro.PlannedTask;
+import io.elder.schemas.avro.ScopeFailed;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What leaves the fetcher, what it is made into, and what is asked for. */
+class AwsRecordsTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private ScriptedServer server;
+
+    @BeforeEach
+    void start() throws Exception {
+        server = ScriptedServer.start(getClass());
+        AwsAnswers.script(server);
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    @Test
+    void everyAnswerIsMappedOntoRows() throws InterruptedException {
+        RecordingPublisher published = read(Map.of()).published();
+        assertThat(published.sealedRecords()).hasSizeGreaterThan(40).allSatisfy(record -> assertThat(
+                        Mappings.map(record.key().toString(), record.payload()))
+                .as(record.key().toString())
+                .isNotEmpty());
+    }
+
+    @Test
+    void secretsStayBehindAndTheirNamesDoNot() throws Exception {
+        List<RecordingPublisher.Written> records = read(Map.of()).published().sealedRecords();
+        assertThat(records).noneMatch(record -> record.payload().contains("canary"));
+        assertThat(first(records, "lambda_function").at("/Environment/VariableNames"))
+                .extracting(JsonNode::asText)
+                .containsExactlyInAnyOrder("DB_PASSWORD", "STAGE");
+        assertThat(first(records, "cloudfront_distribution")
+                        .at("/Origins/Items/0/CustomHeaders/Items/0/HeaderName")
+                        .asText())
+                .isEqualTo("X-From");
+    }
+
+    @Test
+    void rolesOfAwsItselfAreLeftOut() throws Exception {
+        assertThat(read(Map.of()).published().sealedRecords())
+                .filteredOn(record -> record.key().kind().equals("iam_role"))
+                .extracting(record -> record.key().id())
+                .containsExactly("arn:aws:iam::123456789012:role/fn");
+    }
+
+    @Test
+    void anObjectIsWhatTheApiSaysAndWhereItWasFound() throws Exception {
+        JsonNode volume = first(read(Map.of()).published().sealedRecords(), "ebs_volume");
+        assertThat(volume.at("/Attachments/0/InstanceId").asText()).isEqualTo("i-1234567890abcdef0");
+        assertThat(volume.get("CreateTime").asText()).isEqualTo("2013-12-18T22:35:00.084Z");
+        assertThat(volume.get("Size").isIntegralNumber()).isTrue();
+        assertThat(volume.get("elder")).isEqualTo(JSON.readTree("{\"region\": \"us-east-1\", \"partition\": \"aws\"}"));
+    }
+
+    @Test
+    void aDetailThatIsForbiddenIsMissingAndTheBucketIsThere() throws Exception {
+        server.on(
+                "GET /logs?encryption=&x-none",
+                Answer.of(403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"));
+        RecordingPublisher published = read(Map.of("AWS_SERVICES", "s3")).published();
+        assertThat(published.events(ScopeFailed.class)).isEmpty();
+        JsonNode bucket = first(published.sealedRecords(), "s3_bucket");
+        assertThat(bucket.at("/elder/forbidden/0").asText()).isEqualTo("ServerSideEncryptionConfiguration");
+        assertThat(bucket.get("PublicAccessBlockConfiguration")
+                        .get("BlockPublicAcls")
+                        .asBoolean())
+                .isTrue();
+    }
+
+    @Test
+    void onlyTheServicesThatAreNamedAreRead() throws InterruptedException {
+        TestRun<AwsClient> run = read(Map.of("AWS_SERVICES", "ec2,iam"));
+        assertThat(run.planned().stream().map(PlannedTask::getKind))
+                .containsExactlyInAnyOrder(
+                        "aws_account", "aws_region", "ec2_instance", "iam_user", "iam_role", "iam_group");
+        assertThat(server.asked()).noneMatch(asked -> asked.path().startsWith("/2015-03-31"));
+    }
+
+    /** The bounds of the APIs: botocore's service models. */
+    @Test
+    void pagesKeepWithinWhatEachApiAllows() throws InterruptedException {
+        read(Map.of("AWS_PAGE_SIZE", "1"));
+        assertThat(sizes())
+                .containsAllEntriesOf(Map.of(
+                        "DescribeInstances",
+                        "5",
+                        "DescribeDBInstances",
+                        "20",
+                        "ListUsers",
+                        "1",
+                        "DescribeLoadBalancers",
+                        "1"));
+        stopAndStart();
+        read(Map.of("AWS_PAGE_SIZE", "1000"));
+        assertThat(sizes())
+                .containsAllEntriesOf(Map.of(
+                        "DescribeInstances",
+                        "1000",
+                        "DescribeVolumes",
+                        "500",
+                        "DescribeRouteTables",
+                        "100",
+                        "DescribeDBInstances",
+                        "100",
+                        "DescribeCacheClusters",
+                        "100",
+                        "ListUsers",
+                        "1000",
+                        "DescribeLoadBalancers",
+                        "400"));
+        assertThat(server.asked())
+                .filteredOn(asked -> asked.path().equals("/2015-03-31/functions"))
+                .allMatch(asked -> asked.parameters().get("MaxItems").equals("50"));
+    }
+
+    @Test
+    void everyRequestIsSignedForItsServiceAndRegion() throws InterruptedException {
+        read(Map.of());
+        assertThat(server.asked()).allMatch(asked -> asked.header("Authorization")
+                .startsWith("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/"));
+        Set<String> scopes = server.asked().stream()
+                .map(asked -> asked.header("Authorization").replaceAll(".*?/\\d{8}/([^/]+/[^/]+)/aws4_request.*", "$1"))
+                .collect(Collectors.toSet());
+        assertThat(scopes).contains("us-east-1/ec2", "us-east-1/iam", "us-east-1/route53", "us-west-2/s3");
+    }
+
+    private Map<String, String> sizes() {
+        Map<String, String> sizes = new HashMap<>();
+        server.asked().forEach(asked -> Stream.of("MaxResults", "MaxRecords", "MaxItems", "PageSize")
+                .filter(asked.parameters()::containsKey)
+                .forEach(name -> sizes.put(
+                        asked.parameters().getOrDefault("Action", asked.path()),
+                        asked.parameters().get(name))));
+        return sizes;
+    }
+
+    private void stopAndStart() throws InterruptedException {
+        stop();
+        try {
+            start();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private TestRun<AwsClient> read(Map<String, String> more) throws InterruptedException {
+        Map<String, String> settings = new HashMap<>(Map.of(
+                "AWS_ENDPOINT_URL", server.url(),
+                "AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE",
+                "AWS_SECRET_ACCESS_KEY", "secret-of-the-test",
+                "AWS_REGIONS", "us-east-1"));
+        settings.putAll(more);
+        try (TestRun<AwsClient> run = new TestRun<>(new AwsProvider(), Settings.of(settings), Set.of())) {
+            run.everything();
+            assertThat(run.published().events(ScopeFailed.class)).isEmpty();
+            Set<String> roots = new AwsProvider()
+                    .resources().stream()
+                            .filter(Resource.Root.class::isInstance)
+                            .map(Resource::kind)
+                            .collect(Collectors.toSet());
+            assertThat(roots)
+                    .containsAll(
+                            run.planned().stream().map(PlannedTask::getKind).toList());
+            return run;
+        }
+    }
+
+    private static JsonNode first(List<RecordingPublisher.Written> records, String kind)
+            throws JsonProcessingException {
+        return JSON.readTree(records.stream()
+                .filter(record -> record.key().kind().equals(kind))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no " + kind))
+                .payload());
+    }
+}
