@@ -152,7 +152,8 @@ class RolesAsComposedTest {
         Map<String, Map<String, Object>> services =
                 new LinkedHashMap<>((Map<String, Map<String, Object>>) file.get("services"));
         assertThat(services)
-                .containsKeys("prepare", "cdc", "scheduler", "fetcher-gcp", "fetcher-ldap", "normalizer", "sink", "console");
+                .containsKeys(
+                        "prepare", "cdc", "scheduler", "fetcher-gcp", "fetcher-ldap", "normalizer", "sink", "console");
         return services;
     }
 
