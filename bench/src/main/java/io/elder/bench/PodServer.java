@@ -128,21 +128,27 @@ final class PodServer implements AutoCloseable {
                 .append(name)
                 .append('-')
                 .append(i)
-                .append("\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\",\"labels\":{\"app\":\"web\",\"tier\":\"front\"},")
-                .append("\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"web-5d8f\",\"uid\":\"r")
+                .append(
+                        "\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\",\"labels\":{\"app\":\"web\",\"tier\":\"front\"},")
+                .append(
+                        "\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"web-5d8f\",\"uid\":\"r")
                 .append(i % 1000)
                 .append("\",\"controller\":true}]},\"spec\":{\"nodeName\":\"node-")
                 .append(i % 100)
-                .append("\",\"serviceAccountName\":\"default\",\"containers\":[{\"name\":\"web\",\"image\":\"registry.example.com/shop/web:1.4.")
+                .append(
+                        "\",\"serviceAccountName\":\"default\",\"containers\":[{\"name\":\"web\",\"image\":\"registry.example.com/shop/web:1.4.")
                 .append(i % 7)
-                .append("\",\"ports\":[{\"containerPort\":8080,\"protocol\":\"TCP\"}],\"resources\":{\"requests\":{\"cpu\":\"250m\",")
-                .append("\"memory\":\"256Mi\"},\"limits\":{\"memory\":\"512Mi\"}}}]},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.")
-                .append(i >> 16 & 255)
+                .append(
+                        "\",\"ports\":[{\"containerPort\":8080,\"protocol\":\"TCP\"}],\"resources\":{\"requests\":{\"cpu\":\"250m\",")
+                .append(
+                        "\"memory\":\"256Mi\"},\"limits\":{\"memory\":\"512Mi\"}}}]},\"status\":{\"phase\":\"Running\",\"podIP\":\"10.")
+                .append((i >> 16) & 255)
                 .append('.')
-                .append(i >> 8 & 255)
+                .append((i >> 8) & 255)
                 .append('.')
                 .append(i & 255)
-                .append("\",\"startTime\":\"2026-01-01T00:00:05Z\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}");
+                .append(
+                        "\",\"startTime\":\"2026-01-01T00:00:05Z\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}");
     }
 
     private static int number(Pattern pattern, String query, int otherwise) {
