@@ -14,6 +14,7 @@ usage() { say 'usage: fake-gcs-server.sh start|stop DIR'; exit 2; }
 action=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
+. "$(dirname "$0")/servers.sh"
 
 version=v1.52.2
 port=${FAKE_GCS_PORT:-4443}
@@ -28,14 +29,6 @@ install_server() {
   GOBIN=$cache/bin GOPATH=$cache/go GOFLAGS=-modcacherw go install "github.com/fsouza/fake-gcs-server@$version" \
     >"$dir/fake-gcs-install.log" 2>&1 || { tail -5 "$dir/fake-gcs-install.log" >&2; return 1; }
   rm -rf "$cache/go"
-}
-
-await() { # await SECONDS WHAT COMMAND...
-  deadline=$(($(date +%s) + $1)); what=$2; shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ "$(date +%s)" -lt "$deadline" ] || { say "$what did not come up"; return 1; }
-    sleep 0.3
-  done
 }
 
 start() {

@@ -12,6 +12,7 @@ usage() { say 'usage: ldap-servers.sh start|stop DIR'; exit 2; }
 
 [ $# -eq 2 ] || usage
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/servers.sh"
 action=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
@@ -22,37 +23,6 @@ base='DC=corp,DC=example,DC=test'
 samba_password='Adm1n-Passw0rd'
 namespace=elder-dc
 dc_address=10.231.47.2
-
-install_packages() {
-  missing=''
-  for package in "$@"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
-  done
-  [ -n "$missing" ] || return 0
-  say "installing$missing"
-  # Packages start their services when installed, unless this script forbids it.
-  policy=/usr/sbin/policy-rc.d
-  made_policy=no
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-    made_policy=yes
-  fi
-  result=0
-  # shellcheck disable=SC2086
-  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } \
-    >"$dir/apt.log" 2>&1 || result=$?
-  [ "$made_policy" = no ] || rm -f "$policy"
-  [ "$result" -eq 0 ] || { tail -20 "$dir/apt.log" >&2; return "$result"; }
-}
-
-await() { # await SECONDS WHAT COMMAND...
-  deadline=$(($(date +%s) + $1)); what=$2; shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ "$(date +%s)" -lt "$deadline" ] || { say "$what did not come up"; return 1; }
-    sleep 0.3
-  done
-}
 
 start_slapd() {
   install_packages slapd ldap-utils python3

@@ -12,6 +12,7 @@ usage() { say 'usage: moto.sh start|stop DIR'; exit 2; }
 
 [ $# -eq 2 ] || usage
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/servers.sh"
 action=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
@@ -25,7 +26,7 @@ install() {
   say "installing moto 5.2.5 into $venv"
   if ! python3 -m venv "$venv" >"$dir/venv.log" 2>&1; then
     # Debian packs venv apart from Python.
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv; } >>"$dir/venv.log" 2>&1
+    install_packages python3-venv || return 1
     python3 -m venv "$venv" >>"$dir/venv.log" 2>&1 || { tail -5 "$dir/venv.log" >&2; return 1; }
   fi
   "$venv/bin/pip" install -q 'moto[server]==5.2.5' boto3 >>"$dir/venv.log" 2>&1 || { tail -5 "$dir/venv.log" >&2; rm -rf "$venv"; return 1; }
@@ -49,11 +50,7 @@ start() {
   install
   setsid "$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$dir/moto.log" 2>&1 </dev/null &
   echo $! >"$dir/moto.pid"
-  deadline=$(($(date +%s) + 60))
-  until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-    [ "$(date +%s)" -lt "$deadline" ] || { say 'it did not come up'; tail -5 "$dir/moto.log" >&2; return 1; }
-    sleep 0.3
-  done
+  await 60 moto bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" || { tail -5 "$dir/moto.log" >&2; return 1; }
   "$venv/bin/python" "$here/moto-estate.py" "http://127.0.0.1:$port" >"$dir/moto-estate.json" || return 1
   cat >>"$dir/env" <<ENV
 ELDER_TEST_MOTO_URL=http://127.0.0.1:$port
