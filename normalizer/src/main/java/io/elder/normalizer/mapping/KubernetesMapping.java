@@ -857,48 +857,38 @@ public final class KubernetesMapping implements Mapping {
     }
 
     private static Output.Builder entity(Raw raw, String subType) {
-        return Output.row(ENTITIES, raw.key().toString())
+        return described(Output.row(ENTITIES, raw.key().toString()), raw)
                 .set("name", Output.within(255, name(raw)))
                 .set("type", "compute")
                 .set("sub_type", subType)
                 .set("external_id", externalId(raw))
                 .set("cloud_provider", "kubernetes")
-                .refer("organization", organization(raw))
                 .attribute("namespace", namespaceOf(raw))
-                .attribute("cluster", raw.key().account())
-                .attribute("uid", uid(raw))
-                .attribute("creation_timestamp", raw.in("metadata").maybeText("creationTimestamp"))
-                .attribute("labels", labels(raw))
-                .attribute("annotations", annotations(raw))
-                .attribute("provider", "kubernetes")
                 .tags("kubernetes", subType);
     }
 
     private static Output.Builder network(Raw raw, String type) {
-        return Output.row(NETWORKING_RESOURCES, raw.key().toString())
+        return described(Output.row(NETWORKING_RESOURCES, raw.key().toString()), raw)
                 .set("name", Output.within(255, name(raw)))
                 .set("network_type", type)
-                .refer("organization", organization(raw))
                 .attribute("namespace", type.equals("namespace") ? Optional.of(name(raw)) : namespaceOf(raw))
-                .attribute("cluster", raw.key().account())
-                .attribute("uid", uid(raw))
-                .attribute("creation_timestamp", raw.in("metadata").maybeText("creationTimestamp"))
-                .attribute("labels", labels(raw))
-                .attribute("annotations", annotations(raw))
-                .attribute("provider", "kubernetes")
                 .tags("kubernetes", type);
     }
 
     private static Output.Builder store(Raw raw, String type) {
-        return Output.row(DATA_STORES, raw.key().toString())
+        return described(Output.row(DATA_STORES, raw.key().toString()), raw)
                 .set("name", Output.within(255, name(raw)))
                 .set("storage_type", type)
                 .set("storage_provider", "Kubernetes")
                 .set("is_active", true)
-                .refer("organization", organization(raw))
                 .attribute("namespace", namespaceOf(raw))
+                .attribute("kind", raw.key().kind());
+    }
+
+    /** What every object has: its cluster and its metadata. */
+    private static Output.Builder described(Output.Builder row, Raw raw) {
+        return row.refer("organization", organization(raw))
                 .attribute("cluster", raw.key().account())
-                .attribute("kind", raw.key().kind())
                 .attribute("uid", uid(raw))
                 .attribute("creation_timestamp", raw.in("metadata").maybeText("creationTimestamp"))
                 .attribute("labels", labels(raw))
