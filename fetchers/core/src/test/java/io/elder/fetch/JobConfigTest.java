@@ -292,9 +292,9 @@ class JobConfigTest {
                 .contains("kubeconfig-of-the-east", secrets.resolve("west.yaml").toString());
         assertThat(configured.redactor().redact("kubeconfig-of-the-east inline-of-the-south"))
                 .isEqualTo("*** ***");
-        job("{\"clusters\": [{\"name\": \"x\", \"kubeconfig_path\": \"/root/.kube/config\"}]}");
+        job("{\"clusters\": [{\"name\": \"x\", \"kubeconfig_path\": \"/etc/kubeconfig\"}]}");
         assertThatThrownBy(() -> configured("kubernetes"))
-                .hasMessageContaining("kubeconfig_path /root/.kube/config (expected: a file below " + secrets);
+                .hasMessageContaining("kubeconfig_path /etc/kubeconfig (expected: a file below " + secrets);
     }
 
     @Test
