@@ -5,7 +5,8 @@ out=${1:?usage: deploy/lay-out.sh DIR}
 home=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out/lib/jars"
 cp "$home/elder" "$out/elder"
-for module in cdc fetchers/scheduler fetchers/aws fetchers/azure fetchers/gcp fetchers/kubernetes fetchers/ldap normalizer sink console; do
+providers=$(cd "$home" && grep -l . fetchers/*/src/main/resources/META-INF/services/io.elder.fetch.Provider | cut -d/ -f1,2)
+for module in cdc fetchers/scheduler $providers normalizer sink console; do
   mkdir -p "$out/lib/$(dirname "$module")"
   { ls "$home/$module"/target/*-SNAPSHOT.jar; tr ':' '\n' <"$home/$module/target/dependencies"; echo; } | while read -r jar; do
     [ -n "$jar" ] || continue

@@ -101,12 +101,9 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule PROVIDERS_SEE_NO_PLUMBING = noClasses()
             .that()
-            .resideInAnyPackage(
-                    "io.elder.fetch.aws..",
-                    "io.elder.fetch.azure..",
-                    "io.elder.fetch.gcp..",
-                    "io.elder.fetch.kubernetes..",
-                    "io.elder.fetch.ldap..")
+            .resideInAPackage("io.elder.fetch.(*)..")
+            .and()
+            .resideOutsideOfPackage("io.elder.fetch.testkit..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.apache.kafka..", "org.apache.avro..", "java.sql..", "io.elder.schemas.avro..")

@@ -26,7 +26,19 @@ public record Topics(String prefix, Duration rawRetention) {
             List.of("discovery_jobs", "identity_group_memberships", "identity_groups", "identities");
 
     /** The providers that have topics. */
-    public static final List<String> PROVIDERS = List.of("aws", "azure", "gcp", "kubernetes", "ldap");
+    public static final List<String> PROVIDERS = List.of(
+            "authentik",
+            "aws",
+            "azure",
+            "fleetdm",
+            "gcp",
+            "google_workspace",
+            "iboss",
+            "kubernetes",
+            "ldap",
+            "lxd",
+            "okta",
+            "vcenter");
 
     private static final Duration DAY = Duration.ofDays(1);
 

@@ -10,29 +10,13 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import javax.sql.DataSource;
 
 /** Tests connections: of every connector that the environment enables, or of one job. */
 public final class ConnectivityCheck {
     private static final String RULE = "=".repeat(60);
-
-    /** How the quickstart spells the providers, in its order. */
-    private static final Map<String, String> TITLES = new LinkedHashMap<>();
-
-    static {
-        TITLES.put("aws", "AWS");
-        TITLES.put("gcp", "GCP");
-        TITLES.put("azure", "Azure");
-        TITLES.put("kubernetes", "Kubernetes");
-        TITLES.put("google_workspace", "Google Workspace");
-        TITLES.put("ldap", "LDAP");
-        TITLES.put("okta", "Okta");
-        TITLES.put("authentik", "Authentik");
-    }
 
     private final FetcherSettings settings;
     private final List<Provider<?>> providers;
@@ -59,11 +43,10 @@ public final class ConnectivityCheck {
             isFine = database(out);
         }
         List<Provider<?>> sorted = providers.stream()
-                .sorted(Comparator.comparingInt(
-                        provider -> List.copyOf(TITLES.keySet()).indexOf(provider.name())))
+                .sorted(Comparator.comparing(Provider::title, String.CASE_INSENSITIVE_ORDER))
                 .toList();
         for (Provider<?> provider : sorted) {
-            String title = TITLES.getOrDefault(provider.name(), provider.name());
+            String title = provider.title();
             if (!settings.environment().yes(JobConfig.prefix(provider.name()) + "ENABLED", false)) {
                 out.println("✗ " + title + ": disabled");
                 continue;

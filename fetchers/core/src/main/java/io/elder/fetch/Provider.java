@@ -14,6 +14,9 @@ public interface Provider<C extends AutoCloseable> {
     /** The name in topics, scopes and metrics, e.g. {@code ldap}; upper-cased it is the prefix of its settings. */
     String name();
 
+    /** What people call it, e.g. {@code Google Workspace}. */
+    String title();
+
     /** Reads what {@link #connect} will read, so that wrong values are noted when a process starts, and not when a run fails. */
     default void readSettings(Settings settings) {}
 

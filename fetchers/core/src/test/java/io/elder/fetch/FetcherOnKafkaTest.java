@@ -190,6 +190,11 @@ class FetcherOnKafkaTest {
         }
 
         @Override
+        public String title() {
+            return "Flock";
+        }
+
+        @Override
         public AutoCloseable connect(Settings settings) {
             return () -> {};
         }

@@ -124,6 +124,11 @@ public final class AwsProvider implements Provider<AwsClient> {
     }
 
     @Override
+    public String title() {
+        return "AWS";
+    }
+
+    @Override
     public AwsClient connect(Settings settings) throws Exception {
         AwsSettings aws = AwsSettings.from(settings, SERVICES);
         settings.check();

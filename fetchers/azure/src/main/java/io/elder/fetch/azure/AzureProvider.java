@@ -57,6 +57,11 @@ public final class AzureProvider implements Provider<AzureClient> {
     }
 
     @Override
+    public String title() {
+        return "Azure";
+    }
+
+    @Override
     public void readSettings(Settings settings) {
         AzureSettings.from(settings);
     }

@@ -110,6 +110,11 @@ public final class GcpProvider implements Provider<GcpClient> {
     }
 
     @Override
+    public String title() {
+        return "GCP";
+    }
+
+    @Override
     public void readSettings(Settings settings) {
         GcpSettings.from(settings);
     }

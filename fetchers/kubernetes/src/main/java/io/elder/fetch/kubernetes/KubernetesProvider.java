@@ -60,6 +60,11 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
     }
 
     @Override
+    public String title() {
+        return "Kubernetes";
+    }
+
+    @Override
     public void readSettings(Settings settings) {
         KubernetesSettings.from(settings);
     }

@@ -81,6 +81,11 @@ public final class LdapProvider implements Provider<LdapClient> {
     }
 
     @Override
+    public String title() {
+        return "LDAP";
+    }
+
+    @Override
     public void readSettings(Settings settings) {
         LdapSettings.from(settings);
     }

@@ -293,6 +293,11 @@ public abstract class ProviderContract<C extends AutoCloseable> {
             }
 
             @Override
+            public String title() {
+                return real.title();
+            }
+
+            @Override
             public C connect(Settings settings) throws Exception {
                 return real.connect(settings);
             }

@@ -31,6 +31,11 @@ public final class FlockProvider implements Provider<FlockProvider.Client> {
     }
 
     @Override
+    public String title() {
+        return "Flock";
+    }
+
+    @Override
     public Client connect(Settings settings) throws Exception {
         Client client = new Client(URI.create(settings.text("FLOCK_ENDPOINT_URL")), settings.secret("FLOCK_TOKEN"));
         settings.check();

@@ -261,6 +261,11 @@ class TaskRunnerTest {
         }
 
         @Override
+        public String title() {
+            return "Team";
+        }
+
+        @Override
         public Client connect(Settings settings) throws Exception {
             failIfAsked(connectFailures);
             connections++;
