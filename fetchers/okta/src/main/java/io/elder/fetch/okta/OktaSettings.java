@@ -37,7 +37,10 @@ record OktaSettings(URI org, Secret token, boolean users, boolean groups, Durati
             boolean isSafe = "https".equals(url.getScheme())
                     // The token would be read on the way; a server of a test is on this machine.
                     || ("http".equals(url.getScheme()) && LOOPBACK.contains(String.valueOf(url.getHost())));
-            if (isSafe && url.getHost() != null && url.getRawUserInfo() == null && url.getRawPath().isEmpty()) {
+            if (isSafe
+                    && url.getHost() != null
+                    && url.getRawUserInfo() == null
+                    && url.getRawPath().isEmpty()) {
                 return url;
             }
         } catch (IllegalArgumentException unused) {

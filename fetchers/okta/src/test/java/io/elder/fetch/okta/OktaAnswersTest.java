@@ -2,17 +2,26 @@ package io.elder.fetch.okta;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.databind.DeserializationContext;
+import com.fasterxml.jackson.databind.JsonDeserializer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.deser.DeserializationProblemHandler;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import com.okta.sdk.resource.model.Group;
 import com.okta.sdk.resource.model.User;
 import com.okta.sdk.resource.model.UserStatus;
+import io.elder.estate.Company;
+import io.elder.estate.SimulatedOkta;
 import io.elder.fetch.testkit.Asked;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.ScriptedServer;
 import io.elder.fetch.testkit.TestRun;
 import io.elder.normalizer.mapping.Mappings;
 import io.elder.runtime.Settings;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +36,24 @@ import org.openapitools.jackson.nullable.JsonNullableModule;
 class OktaAnswersTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    private final Set<String> unknown = new TreeSet<>();
+    private final ObjectMapper okta = new ObjectMapper()
+            .registerModule(new JsonNullableModule())
+            .registerModule(new JavaTimeModule())
+            .addHandler(new DeserializationProblemHandler() {
+                @Override
+                public boolean handleUnknownProperty(
+                        DeserializationContext context,
+                        JsonParser parser,
+                        JsonDeserializer<?> deserializer,
+                        Object bean,
+                        String name)
+                        throws IOException {
+                    unknown.add(name);
+                    parser.skipChildren();
+                    return true;
+                }
+            });
     private ScriptedServer vendor;
     private RecordingPublisher published;
 
@@ -63,7 +90,8 @@ class OktaAnswersTest {
         for (Map.Entry<String, JsonNode> operation : operations.properties()) {
             String path = operation.getValue().path("path").asText().replaceAll("\\{\\w+}", "[^/]+");
             if (request.path().matches(path)
-                    && request.method().equals(operation.getValue().path("method").asText())) {
+                    && request.method()
+                            .equals(operation.getValue().path("method").asText())) {
                 met.add(operation.getKey());
                 JsonNode known = operation.getValue().path("parameters");
                 request.parameters().forEach((name, value) -> {
@@ -81,12 +109,8 @@ class OktaAnswersTest {
         undescribed.add(request.path());
     }
 
-    /** The classes of Okta's SDK refuse unknown fields, statuses and types, but for a profile's own. */
     @Test
     void oktasOwnClassesUnderstandWhatIsPublished() throws Exception {
-        ObjectMapper okta = new ObjectMapper()
-                .registerModule(new JsonNullableModule())
-                .registerModule(new com.fasterxml.jackson.datatype.jsr310.JavaTimeModule());
         List<String> statuses = new ArrayList<>();
         for (JsonNode record : payloads("okta_user")) {
             User user = okta.treeToValue(record, User.class);
@@ -100,6 +124,25 @@ class OktaAnswersTest {
             Group group = okta.treeToValue(record, Group.class);
             assertThat(group.getType().getValue()).isEqualTo(record.path("type").asText());
         }
+        // In Okta's own example of a group, and dropped by Okta's own class: why this is read without them.
+        assertThat(unknown).containsExactlyInAnyOrder("groupType", "groupScope", "objectSid");
+    }
+
+    @Test
+    void oktasOwnClassesUnderstandTheSimulatedOrg() throws Exception {
+        try (SimulatedOkta org = new SimulatedOkta(new Company());
+                TestRun<OktaClient> run =
+                        new TestRun<>(new OktaProvider(), Settings.of(org.settings()), OktaVendor.secrets())) {
+            published = run.everything();
+        }
+        assertThat(payloads("okta_user")).hasSizeGreaterThan(500);
+        for (JsonNode record : payloads("okta_user")) {
+            assertThat(okta.treeToValue(record, User.class).getStatus()).isEqualTo(UserStatus.ACTIVE);
+        }
+        for (JsonNode record : payloads("okta_group")) {
+            assertThat(okta.treeToValue(record, Group.class).getProfile()).isNotNull();
+        }
+        assertThat(unknown).isEmpty();
     }
 
     @Test
@@ -109,7 +152,7 @@ class OktaAnswersTest {
             if (status == UserStatus.UNKNOWN_DEFAULT_OPEN_API) {
                 continue;
             }
-            String payload = ((com.fasterxml.jackson.databind.node.ObjectNode) one.deepCopy())
+            String payload = ((ObjectNode) one.deepCopy())
                     .put("status", status.getValue())
                     .toString();
             assertThat(Mappings.map("okta/example.okta.com/okta_user/1", payload))
@@ -126,9 +169,10 @@ class OktaAnswersTest {
 
     @Test
     void nobodysQuestionForALostPasswordLeavesTheFetcher() throws Exception {
-        assertThat(payloads("okta_user")).hasSize(3).noneMatch(user -> user.at("/credentials")
-                        .has("recovery_question")
-                || user.at("/credentials").has("password"));
+        assertThat(payloads("okta_user"))
+                .hasSize(3)
+                .noneMatch(user -> user.at("/credentials").has("recovery_question")
+                        || user.at("/credentials").has("password"));
     }
 
     private List<JsonNode> payloads(String kind) throws Exception {

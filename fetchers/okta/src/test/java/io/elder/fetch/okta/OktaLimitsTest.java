@@ -78,11 +78,15 @@ class OktaLimitsTest {
             assertThat(published.events(ScopeFailed.class)).isEmpty();
             assertThat(counts(published))
                     .isEqualTo(Map.of(
-                            "okta_org", 1,
-                            "okta_user", 51,
+                            "okta_org",
+                            1,
+                            "okta_user",
+                            51,
                             // With Everyone, whose members are all users.
-                            "okta_group", groups + 1,
-                            "okta_group_member", 50 * groups / 2 + groups + 51));
+                            "okta_group",
+                            groups + 1,
+                            "okta_group_member",
+                            50 * groups / 2 + groups + 51));
         }
     }
 
@@ -91,7 +95,8 @@ class OktaLimitsTest {
         fill(10, 100);
         okta.limit(60);
         try (TestRun<OktaClient> run = run(Map.of("OKTA_RATE_LIMIT", "100000"))) {
-            // The run's clock does not wait, so what waits for the reset comes at once: it is the rest that is looked for.
+            // The run's clock does not wait, so what waits for the reset comes at once: it is the rest that is looked
+            // for.
             run.plan().forEach(run::fetch);
             assertThat(run.pauses()).anyMatch(pause -> pause.compareTo(Duration.ofSeconds(30)) > 0);
         }
@@ -141,8 +146,7 @@ class OktaLimitsTest {
 
     /** Half of the users are in each group, and one user in all. */
     private void fill(int users, int groups) {
-        IntStream.range(0, users)
-                .forEach(i -> directory.put(new Directory.User("u" + (1000 + i), "user" + i)));
+        IntStream.range(0, users).forEach(i -> directory.put(new Directory.User("u" + (1000 + i), "user" + i)));
         directory.put(new Directory.User("busy", "busy"));
         for (int g = 0; g < groups; g++) {
             directory.put(new Directory.Group(group(g), "group " + g % 7));

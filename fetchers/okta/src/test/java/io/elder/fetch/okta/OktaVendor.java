@@ -30,7 +30,8 @@ final class OktaVendor {
         vendor.on("GET /api/v1/users/me", "vendor/me.json");
         vendor.page("okta_org", "GET /.well-known/okta-organization", "vendor/org.json");
         String users = "/api/v1/users?" + ALL;
-        vendor.page("okta_user", "GET " + users + "&after", linked(vendor, "vendor/users-1.json", "/api/v1/users?", "u2"));
+        vendor.page(
+                "okta_user", "GET " + users + "&after", linked(vendor, "vendor/users-1.json", "/api/v1/users?", "u2"));
         vendor.page("okta_user", "GET " + users + "&after=u2", "vendor/users-2.json");
         vendor.page(
                 "okta_group",
@@ -51,7 +52,9 @@ final class OktaVendor {
 
     /** With both links in one header, as a proxy may join them. */
     private static Answer linked(ScriptedServer vendor, String fixture, String path, String after) {
-        String query = path.endsWith("?") ? ALL.replace(" ", "%20").replace("\"", "%22").replace(":", "%3A") + "&" : "";
+        String query = path.endsWith("?")
+                ? ALL.replace(" ", "%20").replace("\"", "%22").replace(":", "%3A") + "&"
+                : "";
         return vendor.ok(fixture)
                 .header(
                         "Link",
