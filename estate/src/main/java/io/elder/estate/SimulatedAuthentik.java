@@ -105,14 +105,15 @@ public final class SimulatedAuthentik implements SimulatedSystem {
 
     private Site.Reply groups(Site.Call call) {
         boolean withUsers = call.parameter("include_users").orElse("true").equalsIgnoreCase("true");
-        return page(call, List.copyOf(directory.groups().values()), group -> json(group, withUsers));
+        Map<String, Set<String>> children = children();
+        return page(call, List.copyOf(directory.groups().values()), group -> json(group, children, withUsers));
     }
 
     private Site.Reply group(Site.Call call) {
         boolean withUsers = call.parameter("include_users").orElse("true").equalsIgnoreCase("true");
         return directory
                 .group(call.variable("group"))
-                .map(group -> Site.Reply.json(json(group, withUsers)))
+                .map(group -> Site.Reply.json(json(group, children(), withUsers)))
                 .orElseGet(() -> detail(404, "No Group matches the given query."));
     }
 
@@ -236,7 +237,16 @@ public final class SimulatedAuthentik implements SimulatedSystem {
         return username.startsWith("svc-") ? "service_account" : "internal";
     }
 
-    private ObjectNode json(Directory.Group group, boolean withUsers) {
+    private Map<String, Set<String>> children() {
+        Map<String, Set<String>> children = new HashMap<>();
+        for (Directory.Group group : directory.groups().values()) {
+            group.parents().forEach(parent -> children.computeIfAbsent(parent, unused -> new TreeSet<>())
+                    .add(group.id()));
+        }
+        return children;
+    }
+
+    private ObjectNode json(Directory.Group group, Map<String, Set<String>> childrenOf, boolean withUsers) {
         ObjectNode json = Site.JSON
                 .createObjectNode()
                 .put("pk", group.id())
@@ -249,9 +259,7 @@ public final class SimulatedAuthentik implements SimulatedSystem {
         ArrayNode parents = json.putArray("parents");
         group.parents().forEach(parents::add);
         ArrayNode children = json.putArray("children");
-        directory.groups().values().stream()
-                .filter(other -> other.parents().contains(group.id()))
-                .forEach(other -> children.add(other.id()));
+        childrenOf.getOrDefault(group.id(), Set.of()).forEach(children::add);
         NavigableMap<String, Directory.User> members = directory.membersOf(group.id());
         ArrayNode users = json.putArray("users");
         members.keySet().forEach(user -> users.add(Integer.parseInt(user)));
