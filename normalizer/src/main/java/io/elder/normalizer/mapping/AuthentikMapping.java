@@ -106,7 +106,7 @@ public final class AuthentikMapping implements Mapping {
         };
     }
 
-    /** Authentik itself vouches for no address; who checked one says so in this attribute, for which its docs name it. */
+    /** Authentik itself vouches for no address; who checks addresses says so in this attribute. */
     private static boolean isVerified(Raw raw) {
         return raw.in("attributes")
                 .maybe("email_verified")
@@ -159,7 +159,7 @@ public final class AuthentikMapping implements Mapping {
         return List.copyOf(rows);
     }
 
-    /** Several since 2025.12, one before. */
+    /** Several, or one in older releases. */
     private static List<String> parents(Raw raw) {
         TreeSet<String> parents = new TreeSet<>(raw.texts("parents"));
         raw.maybeText("parent").ifPresent(parents::add);
