@@ -101,9 +101,10 @@ public final class ConnectivityCheck {
             boolean isOurs = e instanceof BadConfigurationException
                     || e instanceof SettingsException
                     || e instanceof SQLException;
-            String message = !isOurs && provider.classify(e) instanceof Verdict.Stop stop
-                    ? stop.reason().label() + ": " + stop.message()
-                    : e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+            String message = Trouble.ofNetwork(e)
+                    .orElseGet(() -> !isOurs && provider.classify(e) instanceof Verdict.Stop stop
+                            ? stop.reason().label() + ": " + stop.message()
+                            : Trouble.inWords(e));
             return new Outcome(false, redactor.redact(message));
         }
     }
