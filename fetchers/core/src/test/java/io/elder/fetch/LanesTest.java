@@ -38,11 +38,13 @@ class LanesTest {
     void doEverythingSeveralAtOnce() throws Exception {
         // Each waits for three others.
         CountDownLatch together = new CountDownLatch(4);
-        try (Lanes<Integer> lanes = new Lanes<>(4, () -> lane(each -> {
-            together.countDown();
-            together.await();
-            done.add(each);
-        }))) {
+        try (Lanes<Integer> lanes = new Lanes<>(
+                4,
+                () -> lane(each -> {
+                    together.countDown();
+                    together.await();
+                    done.add(each);
+                }))) {
             for (int i = 0; i < 100; i++) {
                 lanes.give(i);
             }
@@ -57,12 +59,14 @@ class LanesTest {
     void endWithTheFirstFailureAlsoWhatIsUnderWay() {
         CountDownLatch never = new CountDownLatch(1);
         assertThatThrownBy(() -> {
-                    try (Lanes<Integer> lanes = new Lanes<>(3, () -> lane(each -> {
-                        if (each == 2) {
-                            throw new StoppedException(StopReason.FORBIDDEN, "no");
-                        }
-                        never.await();
-                    }))) {
+                    try (Lanes<Integer> lanes = new Lanes<>(
+                            3,
+                            () -> lane(each -> {
+                                if (each == 2) {
+                                    throw new StoppedException(StopReason.FORBIDDEN, "no");
+                                }
+                                never.await();
+                            }))) {
                         for (int i = 0; i < 1000; i++) {
                             lanes.give(i);
                         }
@@ -91,9 +95,11 @@ class LanesTest {
     @Test
     void tellWhatTheLastOneFailedWith() {
         assertThatThrownBy(() -> {
-                    try (Lanes<Integer> lanes = new Lanes<>(2, () -> lane(each -> {
-                        throw new IllegalStateException("broken");
-                    }))) {
+                    try (Lanes<Integer> lanes = new Lanes<>(
+                            2,
+                            () -> lane(each -> {
+                                throw new IllegalStateException("broken");
+                            }))) {
                         lanes.give(1);
                         lanes.finish();
                     }
@@ -105,9 +111,11 @@ class LanesTest {
     @Test
     void neverSayThatAllIsDoneWhereOneHasDied() {
         assertThatThrownBy(() -> {
-                    try (Lanes<Integer> lanes = new Lanes<>(2, () -> lane(each -> {
-                        throw new StackOverflowError("of the test");
-                    }))) {
+                    try (Lanes<Integer> lanes = new Lanes<>(
+                            2,
+                            () -> lane(each -> {
+                                throw new StackOverflowError("of the test");
+                            }))) {
                         lanes.give(1);
                         lanes.finish();
                     }

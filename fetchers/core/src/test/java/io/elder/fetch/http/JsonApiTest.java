@@ -119,8 +119,7 @@ class JsonApiTest {
         answer("/api/object", 200, "application/json", "{\"users\":[]}");
         assertThat(api.fetchList("/users?limit=2").body()).hasSize(2);
         assertThat(api.followList("/api/users?after=2").body()).hasSize(2);
-        assertThat(asked)
-                .containsExactly("/api/users?limit=2 Bearer t0k3n", "/api/users?after=2 Bearer t0k3n");
+        assertThat(asked).containsExactly("/api/users?limit=2 Bearer t0k3n", "/api/users?after=2 Bearer t0k3n");
         assertThatThrownBy(() -> api.fetchList("/object")).hasMessageContaining("(expected: a JSON list)");
         assertThatThrownBy(() -> api.followList("http://127.0.0.2/api/users"))
                 .hasMessageContaining("(expected: http://127.0.0.1:");

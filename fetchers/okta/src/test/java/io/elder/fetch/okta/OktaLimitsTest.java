@@ -111,7 +111,8 @@ class OktaLimitsTest {
         okta.door().refuse(429, 2, call -> call.parameter("filter").isPresent());
         try (TestRun<OktaClient> run = run(Map.of("OKTA_SYNC_GROUPS", "false"))) {
             assertThat(counts(run.everything())).containsEntry("okta_user", 4);
-            assertThat(run.pauses()).filteredOn(pause -> pause.compareTo(Duration.ofSeconds(45)) > 0)
+            assertThat(run.pauses())
+                    .filteredOn(pause -> pause.compareTo(Duration.ofSeconds(45)) > 0)
                     .hasSizeGreaterThanOrEqualTo(2);
         }
     }
@@ -120,10 +121,12 @@ class OktaLimitsTest {
     void aTokenThatIsRefusedIsSaidSo() throws Exception {
         Map<String, String> wrong = Map.of("OKTA_API_TOKEN", "00-revoked-4711");
         try (TestRun<OktaClient> run = run(wrong)) {
-            assertThat(run.everything().events(PlanFailed.class)).singleElement().satisfies(failed -> {
-                assertThat(failed.getReason()).isEqualTo("bad_credentials");
-                assertThat(failed.getMessage()).contains("Invalid token provided", "OKTA_API_TOKEN");
-            });
+            assertThat(run.everything().events(PlanFailed.class))
+                    .singleElement()
+                    .satisfies(failed -> {
+                        assertThat(failed.getReason()).isEqualTo("bad_credentials");
+                        assertThat(failed.getMessage()).contains("Invalid token provided", "OKTA_API_TOKEN");
+                    });
         }
     }
 
