@@ -11,7 +11,7 @@ public final class AzureVendor {
     /** Resources of a subscription. */
     public static final Map<String, Integer> EXPECTED = Map.ofEntries(
             Map.entry("azure_subscription", 1),
-            Map.entry("azure_resource_group", 2),
+            Map.entry("azure_resource_group", 10),
             Map.entry("azure_vm", 3),
             Map.entry("azure_vm_scale_set", 1),
             Map.entry("azure_disk", 3),
@@ -39,6 +39,14 @@ public final class AzureVendor {
     static void script(ScriptedServer server) {
         server.on("GET /subscriptions?api-version=2022-12-01", "subscriptions.json");
         script(server, SUBSCRIPTION);
+    }
+
+    /** Gives tokens out; Microsoft's library asks nowhere but by HTTPS. */
+    public static void scriptAuthority(ScriptedServer server, String tenant) {
+        server.on(
+                "POST /" + tenant + "/oauth2/v2.0/token",
+                Answer.of(200, "{\"token_type\": \"Bearer\", \"expires_in\": 3599, \"access_token\": \"canary-token\"}")
+                        .header("Content-Type", "application/json"));
     }
 
     /** @param server whose fixtures are those beside this class */
