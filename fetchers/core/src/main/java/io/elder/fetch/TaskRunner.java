@@ -220,7 +220,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         for (String scope : task.getScopes()) {
             fail(
                     session,
-                    new ScopeRead(session, ScopeKey.parse(scope)),
+                    new ScopeRead(session, ScopeKey.parse(scope), false),
                     new StoppedException(
                             StopReason.BAD_CONFIGURATION, task.getKind() + ": no such kind of " + provider.name()));
         }
@@ -228,57 +228,54 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
     private void fetchRoot(Session session, Partition where, Resource.Root<C> root) throws InterruptedException {
         List<Resource.Child<C>> children = children(root);
-        ScopeRead read = new ScopeRead(session, scope(where, root));
-        Collected collected = new Collected(!children.isEmpty());
-        try {
-            session.attempt(client -> {
-                // Records of an attempt that broke off are in the log already: a new attempt keeps the count exact.
-                read.restart();
-                collected.objects.clear();
-                root.fetch().fetch(client, where, read.out(root, where, collected));
-                read.seal();
-                return null;
-            });
-        } catch (StoppedException e) {
-            fail(session, read, e);
-            failDescendants(session, where, root);
-            return;
-        }
-        sealed(session, read);
-        for (Resource.Child<C> child : children) {
-            fetchChildren(session, where, child, collected);
+        try (ScopeRead read = new ScopeRead(session, scope(where, root), !children.isEmpty())) {
+            try {
+                session.attempt(client -> {
+                    // Records of an attempt that broke off are in the log already: a new attempt keeps the count exact.
+                    read.restart();
+                    root.fetch().fetch(client, where, read.out(root, where));
+                    read.seal();
+                    return null;
+                });
+            } catch (StoppedException e) {
+                fail(session, read, e);
+                failDescendants(session, where, root);
+                return;
+            }
+            sealed(session, read);
+            for (Resource.Child<C> child : children) {
+                fetchChildren(session, where, child, read.objects);
+            }
         }
     }
 
-    private void fetchChildren(Session session, Partition where, Resource.Child<C> row, Collected parents)
+    private void fetchChildren(Session session, Partition where, Resource.Child<C> row, Parents parents)
             throws InterruptedException {
         List<Resource.Child<C>> children = children(row);
-        ScopeRead read = new ScopeRead(session, scope(where, row));
-        Collected collected = new Collected(!children.isEmpty());
-        read.restart();
-        try {
-            for (byte[] object : parents.objects) {
-                JsonNode parent = JSON.readTree(object);
-                // Within one attempt: an object that is published twice counts twice, on both sides.
-                session.attemptOrGone(client -> {
-                    row.fetch().fetch(client, where, parent, read.out(row, where, collected));
+        try (ScopeRead read = new ScopeRead(session, scope(where, row), !children.isEmpty())) {
+            read.restart();
+            try {
+                parents.each(object -> {
+                    JsonNode parent = parsed(object);
+                    // Within one attempt: an object that is published twice counts twice, on both sides.
+                    session.attemptOrGone(client -> {
+                        row.fetch().fetch(client, where, parent, read.out(row, where));
+                        return null;
+                    });
+                });
+                session.attempt(client -> {
+                    read.seal();
                     return null;
                 });
+            } catch (StoppedException e) {
+                fail(session, read, e);
+                failDescendants(session, where, row);
+                return;
             }
-            session.attempt(client -> {
-                read.seal();
-                return null;
-            });
-        } catch (StoppedException e) {
-            fail(session, read, e);
-            failDescendants(session, where, row);
-            return;
-        } catch (IOException e) {
-            throw new IllegalStateException("a parent that was written as JSON can't be read back", e);
-        }
-        sealed(session, read);
-        for (Resource.Child<C> child : children) {
-            fetchChildren(session, where, child, collected);
+            sealed(session, read);
+            for (Resource.Child<C> child : children) {
+                fetchChildren(session, where, child, read.objects);
+            }
         }
     }
 
@@ -286,7 +283,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         for (Resource.Child<C> child : children(parent)) {
             fail(
                     session,
-                    new ScopeRead(session, scope(where, child)),
+                    new ScopeRead(session, scope(where, child), false),
                     new StoppedException(StopReason.INCOMPLETE, parent.kind() + " was not read whole"));
             failDescendants(session, where, child);
         }
@@ -335,35 +332,30 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         return Instant.ofEpochMilli(retries.clock().millis());
     }
 
-    /** Objects of a parent row, kept as bytes until its children are read. */
-    private static final class Collected {
-        private final boolean isWanted;
-        private final List<byte[]> objects = new ArrayList<>();
-
-        Collected(boolean isWanted) {
-            this.isWanted = isWanted;
-        }
-    }
-
     /** The reading of one scope, over all its attempts. */
-    private final class ScopeRead {
+    private final class ScopeRead implements AutoCloseable {
         private final Session session;
         private final ScopeKey scope;
         private final long startedAt = retries.clock().millis();
         private String attempt = UUID.randomUUID().toString();
         private Publisher.Attempt records;
+        private final boolean hasChildren;
+        private Parents objects;
 
-        ScopeRead(Session session, ScopeKey scope) {
+        ScopeRead(Session session, ScopeKey scope, boolean hasChildren) {
             this.session = session;
             this.scope = scope;
+            this.hasChildren = hasChildren;
         }
 
         void restart() {
             attempt = UUID.randomUUID().toString();
             records = publisher.open(session.task, scope, attempt);
+            close();
+            objects = hasChildren ? new Parents() : null;
         }
 
-        Out out(Resource<C> row, Partition where, Collected collected) {
+        Out out(Resource<C> row, Partition where) {
             Requests requests = session.requests(where);
             return new Out() {
                 @Override
@@ -372,14 +364,19 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                     ResourceKey key = new ResourceKey(provider.name(), where.account(), row.kind(), id(row, object));
                     String payload = json(object);
                     records.write(key, payload);
-                    if (collected.isWanted) {
-                        collected.objects.add(payload.getBytes(StandardCharsets.UTF_8));
+                    if (hasChildren) {
+                        objects.add(payload.getBytes(StandardCharsets.UTF_8));
                     }
                 }
 
                 @Override
                 public <T> T request(Request<T> request) throws Exception {
                     return requests.request(request);
+                }
+
+                @Override
+                public <T> void pages(PageRequest<T> request, Each<? super T> each) throws Exception {
+                    requests.pages(request, each);
                 }
             };
         }
@@ -395,6 +392,21 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
         long millis() {
             return retries.clock().millis() - startedAt;
+        }
+
+        @Override
+        public void close() {
+            if (objects != null) {
+                objects.close();
+            }
+        }
+    }
+
+    private static JsonNode parsed(byte[] object) {
+        try {
+            return JSON.readTree(object);
+        } catch (IOException e) {
+            throw new IllegalStateException("a parent that was written as JSON can't be read back", e);
         }
     }
 
@@ -539,7 +551,41 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                 public <T> T request(Request<T> request) throws Exception {
                     return send(where, request);
                 }
+
+                @Override
+                public <T> void pages(PageRequest<T> request, Each<? super T> each) throws Exception {
+                    if (provider.isShareable()) {
+                        pagesAhead(this, request, each);
+                    } else {
+                        Requests.super.pages(request, each);
+                    }
+                }
             };
+        }
+
+        /** While a page is handed out, the next one is on its way. */
+        private static <T> void pagesAhead(
+                Requests requests, Requests.PageRequest<T> request, Requests.Each<? super T> each) throws Exception {
+            Cursors cursors = new Cursors();
+            Page<T> page = requests.request(() -> request.send(null));
+            while (!page.isLast()) {
+                String next = page.next();
+                if (!cursors.isNew(next)) {
+                    handOut(page, each);
+                    throw cursors.repeated();
+                }
+                try (Ahead<Page<T>> ahead = Ahead.of(() -> requests.request(() -> request.send(next)))) {
+                    handOut(page, each);
+                    page = ahead.await();
+                }
+            }
+            handOut(page, each);
+        }
+
+        private static <T> void handOut(Page<T> page, Requests.Each<? super T> each) throws Exception {
+            for (T item : page.items()) {
+                each.accept(item);
+            }
         }
 
         private <T> T send(Partition where, Requests.Request<T> request) throws Exception {
