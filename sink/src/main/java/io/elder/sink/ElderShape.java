@@ -55,6 +55,7 @@ public enum ElderShape {
     private static final Map<String, String> STAND_INS = Map.ofEntries(
             entry("authprovider.gcp", "oauth2"),
             entry("authprovider.aws", "oauth2"),
+            entry("authprovider.google_workspace", "oauth2"),
             entry("entitytype.server", "compute"),
             entry("entitytype.container", "compute"),
             entry("entitytype.storage", "compute"),
