@@ -66,6 +66,8 @@ public enum ElderShape {
             entry("entitytype.group", "user"),
             entry("authprovider.kubernetes", "oauth2"),
             entry("dependencytype.bound_to", "related_to"),
+            entry("dependencytype.installed_on", "related_to"),
+            entry("dependencytype.affects", "related_to"),
             entry("dependencytype.member_of", "part_of"),
             entry("dependencytype.contains", "part_of"),
             entry("dependencytype.runs_on", "depends_on"),

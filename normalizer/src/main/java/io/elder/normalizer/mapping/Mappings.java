@@ -8,6 +8,7 @@ public final class Mappings {
     public static final List<Mapping> ALL = List.of(
             new AwsMapping(),
             new AzureMapping(),
+            new FleetdmMapping(),
             new GcpMapping(),
             new GoogleWorkspaceMapping(),
             new KubernetesMapping(),
