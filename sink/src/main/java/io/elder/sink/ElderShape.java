@@ -56,6 +56,7 @@ public enum ElderShape {
             entry("authprovider.gcp", "oauth2"),
             entry("authprovider.aws", "oauth2"),
             entry("authprovider.google_workspace", "oauth2"),
+            entry("authprovider.iboss", "oauth2"),
             entry("entitytype.server", "compute"),
             entry("entitytype.container", "compute"),
             entry("entitytype.storage", "compute"),

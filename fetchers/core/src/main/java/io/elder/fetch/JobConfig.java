@@ -82,6 +82,8 @@ final class JobConfig implements Jobs {
             "URL",
             "DOMAIN",
             "API_URL",
+            "ACCOUNTS_URL",
+            "CLOUD_URL",
             "PORT",
             "USE_SSL",
             "USE_STARTTLS",

@@ -11,6 +11,7 @@ public final class Mappings {
             new FleetdmMapping(),
             new GcpMapping(),
             new GoogleWorkspaceMapping(),
+            new IbossMapping(),
             new KubernetesMapping(),
             new LdapMapping());
 

@@ -124,6 +124,15 @@ class FleetdmCompletenessTest {
     }
 
     @Test
+    void aServerThatSaysWithoutEndThatThereIsMoreIsNotAskedForEver() throws Exception {
+        vendor.on(
+                "GET /api/v1/fleet/vulnerabilities",
+                json(200, "{'count': 9, 'vulnerabilities': [], 'meta': {'has_next_results': true}}"));
+        FleetdmVendor.script(vendor);
+        assertFails("fleetdm_vulnerability", "repeated_cursor");
+    }
+
+    @Test
     void anEmptyListIsLeftOutWhereTheCountSaysSo() throws Exception {
         vendor.on(
                 "GET /api/v1/fleet/software/versions?page=0&per_page=2",

@@ -35,7 +35,7 @@ record GoogleWorkspaceSettings(
     static final String MY_CUSTOMER = "my_customer";
 
     /** They go into paths as they are. */
-    private static final Pattern ADDRESS = Pattern.compile("[A-Za-z0-9._%+'-]+@[A-Za-z0-9.-]+");
+    private static final Pattern ADDRESS = Pattern.compile("[A-Za-z0-9._+'-]+@[A-Za-z0-9.-]+");
 
     private static final Pattern CUSTOMER = Pattern.compile("[A-Za-z0-9_-]+");
 
