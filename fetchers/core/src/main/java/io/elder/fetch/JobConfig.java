@@ -82,6 +82,8 @@ final class JobConfig implements Jobs {
             "USE_SSL",
             "USE_STARTTLS",
             "VERIFY_CERT",
+            "VERIFY_SSL",
+            "FINGERPRINT",
             "CA_CERT",
             "CA_FILE",
             "CLOUD",

@@ -55,7 +55,9 @@ public final class LxdMapping implements Mapping {
                 .attribute("clustered", isClustered)
                 // In a cluster they are those of the member that happened to answer.
                 .attribute("server_name", environment.maybeText("server_name").filter(unused -> !isClustered))
-                .attribute("kernel_version", environment.maybeText("kernel_version").filter(unused -> !isClustered))
+                .attribute(
+                        "kernel_version",
+                        environment.maybeText("kernel_version").filter(unused -> !isClustered))
                 .attribute("os_name", environment.maybeText("os_name"))
                 .attribute("provider", "lxd")
                 .build());
@@ -121,10 +123,9 @@ public final class LxdMapping implements Mapping {
                 }
                 case "nic" ->
                     device.maybeText("network")
-                            .or(() -> device.maybeText("parent")
-                                    .filter(unused -> device.maybeText("nictype")
-                                            .filter("bridged"::equals)
-                                            .isPresent()))
+                            .or(() -> device.maybeText("parent").filter(unused -> device.maybeText("nictype")
+                                    .filter("bridged"::equals)
+                                    .isPresent()))
                             .ifPresent(network -> links.add(attached(raw, network)));
                 default -> {
                     // Not linked to anything that is a row.
@@ -133,8 +134,8 @@ public final class LxdMapping implements Mapping {
         }
         raw.maybeText("location")
                 .filter(member -> !member.equals("none"))
-                .ifPresent(member -> links.add(dependency(
-                        raw, "member", ENTITIES, other(raw, "lxd_cluster_member", member), "runs_on")));
+                .ifPresent(member -> links.add(
+                        dependency(raw, "member", ENTITIES, other(raw, "lxd_cluster_member", member), "runs_on")));
         config.maybeText("volatile.base_image").ifPresent(image -> {
             String id = raw.maybeText("imageProject").orElse("default") + "/" + image;
             links.add(dependency(raw, "image", SOFTWARE, other(raw, "lxd_image", id), "uses"));
@@ -221,8 +222,8 @@ public final class LxdMapping implements Mapping {
                 .refer("organization", other(raw, "lxd_project", raw.text("project")));
         if (type.equals("ovn")) {
             // The network that it is joined to the world by; always one of the default project.
-            config.maybeText("network").ifPresent(uplink -> row.refer(
-                    "parent", other(raw, "lxd_network", "default/" + uplink)));
+            config.maybeText("network")
+                    .ifPresent(uplink -> row.refer("parent", other(raw, "lxd_network", "default/" + uplink)));
         }
         return List.of(row.attribute("network_name", raw.text("name"))
                 .attribute("network_type", type)
