@@ -46,7 +46,7 @@ start() {
   echo $! >"$dir/vcsim.pid"
   await 60 vcsim curl -sf --cacert "$dir/vcsim.crt" "https://127.0.0.1:$port/about" \
     || { tail -5 "$dir/vcsim.log" >&2; return 1; }
-  cat >>"$dir/env" <<ENV
+  cat >"$dir/env" <<ENV
 ELDER_TEST_VCENTER_PORT=$port
 ELDER_TEST_VCENTER_CA=$dir/vcsim.crt
 ELDER_TEST_VCENTER_PASSWORD='$password'
@@ -71,6 +71,7 @@ stop() { # with the group that it leads
 case $action in
   start)
     stop
+    : >"$dir/env"
     if ! (set -e; start); then
       stop
       say '*************************************************************************'
