@@ -11,6 +11,7 @@ public final class Mappings {
             new GcpMapping(),
             new KubernetesMapping(),
             new LdapMapping(),
+            new LxdMapping(),
             new VcenterMapping());
 
     private Mappings() {}

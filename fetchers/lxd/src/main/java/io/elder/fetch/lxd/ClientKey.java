@@ -136,6 +136,9 @@ final class ClientKey {
         der.write(tag);
         if (length < 0x80) {
             der.write(length);
+        } else if (length < 0x100) {
+            der.write(0x81);
+            der.write(length);
         } else {
             der.write(0x82);
             der.write(length >> 8);
