@@ -52,8 +52,8 @@ final class ClientKey {
             return factory.getKeyManagers()[0];
         } catch (GeneralSecurityException | IOException e) {
             // Without the cause: it may quote what it could not read.
-            throw new BadConfigurationException("LXD_CERT and LXD_KEY: " + e.getClass().getSimpleName()
-                    + " (expected: a certificate in PEM, and its key)");
+            throw new BadConfigurationException("LXD_CERT and LXD_KEY: "
+                    + e.getClass().getSimpleName() + " (expected: a certificate in PEM, and its key)");
         }
     }
 
@@ -115,7 +115,7 @@ final class ClientKey {
             int bytes = length - 0x80;
             length = 0;
             for (int i = 0; i < bytes && der.hasRemaining(); i++) {
-                length = length << 8 | der.get() & 0xff;
+                length = (length << 8) | (der.get() & 0xff);
             }
         }
         if (length < 0 || length > der.remaining()) {
