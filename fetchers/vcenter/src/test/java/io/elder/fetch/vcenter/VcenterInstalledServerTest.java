@@ -71,7 +71,14 @@ class VcenterInstalledServerTest {
         govc("vm.power", "-suspend", "/DC0/vm/DC0_C0_RP0_VM2");
         govc("vm.destroy", "/DC0/vm/DC0_C0_RP0_VM3");
         govc("object.rename", "/DC0/vm/DC0_C0_RP0_VM4", "renamed");
-        govc("vm.create", "-dc=DC0", "-ds=LocalDS_0", "-pool=/DC0/host/DC0_C1/Resources", "-net=VM Network", "-on=false", "neu");
+        govc(
+                "vm.create",
+                "-dc=DC0",
+                "-ds=LocalDS_0",
+                "-pool=/DC0/host/DC0_C1/Resources",
+                "-net=VM Network",
+                "-on=false",
+                "neu");
         try {
             Map<String, Map<String, Object>> after = machines();
             assertThat(after).hasSize(500);
