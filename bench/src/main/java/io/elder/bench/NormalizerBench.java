@@ -1,7 +1,7 @@
 package io.elder.bench;
 
 import io.elder.embedded.servers.EmbeddedDatabase;
-import io.elder.normalizer.BoundedRocksDb;
+import io.elder.normalizer.Normalizer;
 import io.elder.normalizer.NormalizerSettings;
 import io.elder.normalizer.NormalizerTopology;
 import io.elder.normalizer.TopicsAndSettings;
@@ -75,6 +75,15 @@ final class NormalizerBench implements Callable<Integer> {
     @Option(names = "--runs", defaultValue = "5", description = "of which the median counts (default: ${DEFAULT-VALUE})")
     private int runs;
 
+    @Option(
+            names = "--cache",
+            defaultValue = "-1",
+            description = "bytes of Streams' cache, to compare with; -1: as the normalizer has it")
+    private long cache = -1;
+
+    @Option(names = "--only", description = "kinds whose titles hold one of these", split = ",")
+    private List<String> only = List.of();
+
     @Option(names = "--results", description = "where results go (default: bench/results)")
     private Path results;
 
@@ -107,6 +116,9 @@ final class NormalizerBench implements Callable<Integer> {
             for (int run = 1; run <= runs; run++) {
                 out.printf(Locale.ROOT, "run %d of %d, load average %.1f%n", run, runs, Machine.load());
                 for (Kind kind : Kind.values()) {
+                    if (!only.isEmpty() && only.stream().noneMatch(kind.title::contains)) {
+                        continue;
+                    }
                     run(kind, records, rates.get(kind), restores);
                 }
             }
@@ -125,6 +137,7 @@ final class NormalizerBench implements Callable<Integer> {
         for (int pass = 0; pass < phases.size(); pass++) {
             RawFeed.send(kafka, RawFeed.all(count, pass, Math.min(pass, 1)));
             Pace pace = new Pace(count);
+            double cpu = Machine.cpuMicros();
             if (kind == Kind.PLAIN) {
                 plain(kafka, pace);
             } else {
@@ -133,11 +146,12 @@ final class NormalizerBench implements Callable<Integer> {
             into.computeIfAbsent(phases.get(pass), phase -> new ArrayList<>()).add(pace.perSecond());
             out.printf(
                     Locale.ROOT,
-                    "  %-46s %-10s %8d records %9.0f/s%n",
+                    "  %-46s %-10s %8d records %9.0f/s %6.0f us of CPU each%n",
                     kind.title,
                     phases.get(pass),
                     count,
-                    pace.perSecond());
+                    pace.perSecond(),
+                    (Machine.cpuMicros() - cpu) / count);
         }
         if (kind == Kind.NORMALIZER_EXACTLY) {
             restored.add(restore(kind, prefix, count));
@@ -157,19 +171,18 @@ final class NormalizerBench implements Callable<Integer> {
         }
     }
 
-    /** As {@code Normalizer} sets it up, but for the guarantee. */
+    /** As the normalizer runs, but for the guarantee. */
     private KafkaStreams start(Kind kind, String prefix, Metrics metrics) {
         Map<String, String> environment = RawFeed.environment(servers, prefix);
         environment.put("STATE_DIR", state(prefix).toString());
         Settings settings = Settings.of(environment);
         KafkaClients kafka = new KafkaClients(settings);
         NormalizerSettings own = NormalizerSettings.from(settings);
-        Properties properties = new Properties();
-        properties.putAll(kafka.streams("normalizer", own.stateDirectory(), own.commitInterval()));
-        properties.put("num.stream.threads", own.threads());
-        properties.put("rocksdb.config.setter", BoundedRocksDb.class);
-        properties.put("poll.ms", 10L);
+        Properties properties = Normalizer.properties(kafka, own);
         properties.put("processing.guarantee", kind.guarantee);
+        if (cache >= 0) {
+            properties.put("statestore.cache.max.bytes", cache);
+        }
         Topology topology = kind == Kind.IDENTITY
                 ? identity(kafka)
                 : NormalizerTopology.topology(

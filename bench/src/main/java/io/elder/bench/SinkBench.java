@@ -238,7 +238,9 @@ final class SinkBench implements Callable<Integer> {
             statement.execute("CHECKPOINT");
             long written = written(statement);
             long wal = number(statement, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn");
+            double cpu = Machine.cpuMicros();
             double rate = entry.peer().run(feed, target);
+            cpu = (Machine.cpuMicros() - cpu) / workload.records();
             cell.rates.add(rate);
             cell.walPerRecord.add((number(statement, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn") - wal)
                     / (double) workload.records());
@@ -246,11 +248,12 @@ final class SinkBench implements Callable<Integer> {
             check(entry, workload, phase, statement);
             out.printf(
                     Locale.ROOT,
-                    "  %-24s %-18s %9d records %9.0f/s%n",
+                    "  %-24s %-18s %9d records %9.0f/s %6.0f us of CPU each beside PostgreSQL%n",
                     entry.peer().name(),
                     phase.title,
                     workload.records(),
-                    rate);
+                    rate,
+                    cpu);
         }
     }
 

@@ -242,10 +242,21 @@ final class Batch {
     }
 
     private static boolean hasNul(String key, Row row) {
-        return key.indexOf(0) >= 0
-                || row.getReferences().values().stream().anyMatch(to -> to.indexOf(0) >= 0)
-                || row.getValues().values().stream()
-                        .anyMatch(value -> value instanceof String text && text.indexOf(0) >= 0);
+        // Loops, not streams: this is done for every record.
+        if (key.indexOf(0) >= 0) {
+            return true;
+        }
+        for (String to : row.getReferences().values()) {
+            if (to.indexOf(0) >= 0) {
+                return true;
+            }
+        }
+        for (Object value : row.getValues().values()) {
+            if (value instanceof String text && text.indexOf(0) >= 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void purge(Set<String> keys) throws SQLException {
