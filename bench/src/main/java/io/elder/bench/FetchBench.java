@@ -135,7 +135,7 @@ final class FetchBench implements Callable<Integer> {
         }
         Arrays.sort(seconds);
         double median = CdcBench.percentile(seconds, 50);
-        double least = pages * vendor.lists() * LATENCY.toMillis() / 1000.0;
+        double least = (double) pages * vendor.lists() * LATENCY.toMillis() / 1000;
         double ratio = median / least;
         System.out.printf(
                 Locale.ROOT,
