@@ -83,8 +83,6 @@ final class FetchBench implements Callable<Integer> {
             description = "in one scope, to compare memory with 1000 (default: ${DEFAULT-VALUE})")
     private int resources;
 
-    private final ObjectNode result = JSON.createObjectNode();
-
     /** What came of one read. */
     private record Read(double seconds, int pages, int throttled, double busySeconds, long peakMiB) {}
 
@@ -103,24 +101,32 @@ final class FetchBench implements Callable<Integer> {
             System.out.println("logs are in " + folder);
             boolean isWithin = true;
             for (Vendor vendor : vendors) {
-                ObjectNode of = result.putObject(vendor.provider());
+                ObjectNode of = JSON.createObjectNode();
                 isWithin &= latency(servers, folder, vendor, of);
                 isWithin &= rate(servers, folder, vendor, of);
                 memory(servers, folder, vendor, of);
+                of.put("at", Instant.now().toString());
+                of.put("processors", Runtime.getRuntime().availableProcessors());
+                of.put(
+                        "load_average",
+                        ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
+                keep(vendor, of);
             }
-            result.put("at", Instant.now().toString());
-            result.put("processors", Runtime.getRuntime().availableProcessors());
-            result.put(
-                    "load_average", ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
-            Path results = Files.createDirectories(RoleProcesses.home().resolve("bench/results"));
-            Files.writeString(
-                    results.resolve("fetch.json"),
-                    JSON.writerWithDefaultPrettyPrinter().writeValueAsString(result) + "\n");
             System.out.println(isWithin ? "within the bars" : "MISSED a bar");
             return isWithin ? 0 : 1;
         } finally {
             CdcBench.delete(folder);
         }
+    }
+
+    /** Beside the results of the other providers. */
+    private static void keep(Vendor vendor, ObjectNode of) throws IOException {
+        Path file = Files.createDirectories(RoleProcesses.home().resolve("bench/results"))
+                .resolve("fetch.json");
+        ObjectNode all =
+                Files.exists(file) ? JSON.readValue(file.toFile(), ObjectNode.class) : JSON.createObjectNode();
+        all.set(vendor.provider(), of);
+        Files.writeString(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(all) + "\n");
     }
 
     /** Nothing limits but the answers' latency. */
@@ -135,7 +141,7 @@ final class FetchBench implements Callable<Integer> {
         }
         Arrays.sort(seconds);
         double median = CdcBench.percentile(seconds, 50);
-        double least = pages * vendor.lists() * LATENCY.toMillis() / 1000.0;
+        double least = (double) pages * vendor.lists() * LATENCY.toMillis() / 1000;
         double ratio = median / least;
         System.out.printf(
                 Locale.ROOT,

@@ -55,7 +55,7 @@ sealed interface Vendor {
     }
 
     private static String ip(int i) {
-        return "10." + (i >> 16 & 255) + "." + (i >> 8 & 255) + "." + (i & 255);
+        return "10." + ((i >> 16) & 255) + "." + ((i >> 8) & 255) + "." + (i & 255);
     }
 
     /** Instances of one account, by region. */
