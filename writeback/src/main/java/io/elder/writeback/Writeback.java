@@ -63,6 +63,11 @@ public final class Writeback implements Component {
         Targets.of(all, WritebackSettings.from(all), Clock.systemUTC()).close();
     }
 
+    /** Whether there is something to write to, or to hold back, in a process that runs everything. */
+    public static boolean isWanted(Settings all) {
+        return WritebackSettings.from(all).closed().size() < WritebackSettings.PROVIDERS.size();
+    }
+
     @Override
     public void start() {
         applier.start();

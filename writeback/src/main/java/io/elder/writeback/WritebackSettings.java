@@ -40,6 +40,11 @@ public record WritebackSettings(
     /** The providers that memberships are written to. */
     public static final List<String> PROVIDERS = List.of("authentik", "ldap", "okta");
 
+    private static final Map<String, String> ENABLED = Map.of(
+            "authentik", "AUTHENTIK_WRITE_BACK_ENABLED",
+            "ldap", "LDAP_WRITE_BACK_ENABLED",
+            "okta", "OKTA_WRITE_BACK_ENABLED");
+
     /** What becomes of a change that somebody else made at the provider to a membership that Elder decided on. */
     public enum Conflict {
         REASSERT,
@@ -81,9 +86,10 @@ public record WritebackSettings(
 
     private static Optional<String> why(Settings settings, String provider) {
         String prefix = provider.toUpperCase(Locale.ROOT) + "_";
+        String enabled = ENABLED.get(provider);
         // Authentik's is on as in the former worker, and begins with a dry run like the others.
-        if (!settings.yes(prefix + "WRITE_BACK_ENABLED", provider.equals("authentik"))) {
-            return Optional.of("write-back is off (" + prefix + "WRITE_BACK_ENABLED)");
+        if (!settings.yes(enabled, provider.equals("authentik"))) {
+            return Optional.of("write-back is off (" + enabled + ")");
         }
         boolean isSwitchedOff =
                 settings.find(prefix + "ENABLED").isPresent() && !settings.yes(prefix + "ENABLED", true);
