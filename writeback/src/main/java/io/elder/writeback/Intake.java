@@ -176,6 +176,7 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
         String expires = text(row, "expires_at");
         // A person's change leaves alone what the sink notes of a row.
         boolean bySink = !isDeleted
+                && !operation.equals("r")
                 && (before.isObject()
                         ? !Objects.equals(text(before, "run_id"), text(row, "run_id"))
                                 || !Objects.equals(text(before, "source_key"), text(row, "source_key"))

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -21,6 +22,7 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
 
 /** Changes in, plans out; see {@code DESIGN.md}. */
 final class PlannerTopology {
@@ -39,13 +41,15 @@ final class PlannerTopology {
      *
      * @param serdes settings of the Avro serializers
      * @param inventoryPartitions how many marks make a scope's run whole
+     * @param stores where a store of a name lies
      */
     record Parts(
             Topics topics,
             WritebackSettings settings,
             Map<String, Object> serdes,
             int inventoryPartitions,
-            MeterRegistry meters) {}
+            MeterRegistry meters,
+            Function<String, KeyValueBytesStoreSupplier> stores) {}
 
     static Topology topology(Parts with) {
         Topics topics = with.topics();
@@ -94,7 +98,7 @@ final class PlannerTopology {
                 .addSink(PLANS, topics.writebackPlans().name(), key, plans, PLANNER)
                 .addSink(RESULTS, topics.writebackResults().name(), key, results, PLANNER)
                 .addSink(HELD, topics.held().name(), key, held, PLANNER);
-        Stores.builders().forEach(store -> topology.addStateStore(store, PLANNER));
+        Stores.builders(with.stores()).forEach(store -> topology.addStateStore(store, PLANNER));
         return topology;
     }
 

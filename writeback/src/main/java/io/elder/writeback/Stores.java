@@ -9,11 +9,13 @@ import io.elder.writeback.State.Row;
 import io.elder.writeback.State.Transaction;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.StoreBuilder;
@@ -78,16 +80,17 @@ record Stores(
                 context.getStateStore("writeback-notes"));
     }
 
-    static List<StoreBuilder<?>> builders() {
+    /** @param kept where a store of a name lies */
+    static List<StoreBuilder<?>> builders(Function<String, KeyValueBytesStoreSupplier> kept) {
         List<StoreBuilder<?>> builders = new ArrayList<>();
-        builders.add(store("groups", new JsonState<>(Group.class)));
-        builders.add(store("identities", new JsonState<>(Identity.class)));
-        builders.add(store("rows", new JsonState<>(Row.class)));
-        builders.add(store("members", new JsonState<>(Member.class)));
-        builders.add(store("sizes", Serdes.Long()));
-        builders.add(store("transactions", new JsonState<>(Transaction.class)));
-        builders.add(store("plans", new JsonState<>(Plan.class)));
-        builders.add(store("items", new JsonState<>(Item.class)));
+        builders.add(store(kept, "groups", new JsonState<>(Group.class)));
+        builders.add(store(kept, "identities", new JsonState<>(Identity.class)));
+        builders.add(store(kept, "rows", new JsonState<>(Row.class)));
+        builders.add(store(kept, "members", new JsonState<>(Member.class)));
+        builders.add(store(kept, "sizes", Serdes.Long()));
+        builders.add(store(kept, "transactions", new JsonState<>(Transaction.class)));
+        builders.add(store(kept, "plans", new JsonState<>(Plan.class)));
+        builders.add(store(kept, "items", new JsonState<>(Item.class)));
         for (String name : List.of(
                 "rows-of-pair",
                 "rows-of-identity",
@@ -98,14 +101,15 @@ record Stores(
                 "retries",
                 "reads",
                 "notes")) {
-            builders.add(store(name, Serdes.String()));
+            builders.add(store(kept, name, Serdes.String()));
         }
         return builders;
     }
 
-    private static <V> StoreBuilder<KeyValueStore<String, V>> store(String name, Serde<V> values) {
+    private static <V> StoreBuilder<KeyValueStore<String, V>> store(
+            Function<String, KeyValueBytesStoreSupplier> kept, String name, Serde<V> values) {
         return org.apache.kafka.streams.state.Stores.keyValueStoreBuilder(
-                        org.apache.kafka.streams.state.Stores.persistentKeyValueStore("writeback-" + name),
+                        kept.apply("writeback-" + name),
                         Serdes.String(),
                         values)
                 .withCachingDisabled();

@@ -89,7 +89,12 @@ public final class Writeback implements Component {
                 }
                 KafkaStreams started = new KafkaStreams(
                         PlannerTopology.topology(new PlannerTopology.Parts(
-                                kafka.topics(), settings, kafka.common(), partitions, metrics.registry())),
+                                kafka.topics(),
+                                settings,
+                                kafka.common(),
+                                partitions,
+                                metrics.registry(),
+                                org.apache.kafka.streams.state.Stores::persistentKeyValueStore)),
                         properties);
                 started.setUncaughtExceptionHandler(this::afterFailure);
                 started.start();
