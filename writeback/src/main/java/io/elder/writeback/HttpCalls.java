@@ -93,7 +93,9 @@ final class HttpCalls implements AutoCloseable {
             }
             case 408, 409, 423, 425 -> throw new CallFailure(CallFailure.Kind.BROKEN, message);
             default ->
-                throw new CallFailure(status / 100 == 4 || status == 501 ? CallFailure.Kind.REFUSED : CallFailure.Kind.BROKEN, message);
+                throw new CallFailure(
+                        status / 100 == 4 || status == 501 ? CallFailure.Kind.REFUSED : CallFailure.Kind.BROKEN,
+                        message);
         }
     }
 

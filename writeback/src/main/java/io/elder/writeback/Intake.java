@@ -136,7 +136,7 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
         }
         Object body =
                 switch (table) {
-                    case GROUPS -> group(row, isDeleted);
+                    case GROUPS -> group(row, isDeleted, source.path("lsn").asLong());
                     case IDENTITIES -> identity(row, isDeleted);
                     default ->
                         membership(
@@ -149,7 +149,7 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
         tell(table, at, body, in.timestamp());
     }
 
-    private static GroupRow group(JsonNode row, boolean isDeleted) {
+    private static GroupRow group(JsonNode row, boolean isDeleted, long position) {
         String provider = text(row, "provider");
         return new GroupRow(
                 row.path("id").asInt(),
@@ -158,7 +158,8 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
                 text(row, "provider_group_id"),
                 text(row, "name"),
                 row.path("sync_enabled").asBoolean() && row.path("is_active").asBoolean(true),
-                text(row, "source_key"));
+                text(row, "source_key"),
+                position);
     }
 
     private static IdentityRow identity(JsonNode row, boolean isDeleted) {

@@ -74,15 +74,6 @@ final class Members {
         return memberId(identity, group.provider()).map(member -> key(group.provider(), group.id(), member));
     }
 
-    /** Whether more may become known of a row's group and identity. */
-    boolean isUnknown(Row row) {
-        Group group = stores.groups().get(Integer.toString(row.group()));
-        if (group != null && !group.isSynced()) {
-            return false;
-        }
-        return memberKey(row).isEmpty();
-    }
-
     static Optional<String> memberId(Identity identity, String provider) {
         if (identity.sourceKey() != null) {
             ResourceKey key = ResourceKey.parse(identity.sourceKey().replaceFirst("#.*", ""));

@@ -118,9 +118,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             return;
         }
         stores.groups().put(id, now);
-        if (old == null) {
+        // Rows that were there before a group was switched on are how things are; those that came after it, though they
+        // may have been heard of before, are changes.
+        boolean isSwitchedOn = old != null && !old.isSynced() && now.isSynced();
+        if (old == null || isSwitchedOn) {
             for (KeyValue<String, String> entry : Stores.below(stores.rowsOfPair(), id)) {
-                resolve(Stores.parts(entry.key)[2]);
+                resolve(Stores.parts(entry.key)[2], old == null ? Long.MIN_VALUE : row.getPosition());
             }
         }
     }
@@ -137,15 +140,15 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         stores.identities().put(id, now);
         for (KeyValue<String, String> entry : Stores.below(stores.rowsOfIdentity(), id)) {
-            resolve(Stores.parts(entry.key)[1]);
+            resolve(Stores.parts(entry.key)[1], Long.MIN_VALUE);
         }
         plans.profile(now, old, context.currentSystemTimeMs());
     }
 
-    /** Looks again at a row whose group or identity was unknown. */
-    private void resolve(String id) {
+    /** Looks again at a row whose group or identity was unknown, or not write-back's business. */
+    private void resolve(String id, long after) {
         Row row = stores.rows().get(id);
-        if (row == null || !row.isOpen() || members.isUnknown(row)) {
+        if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.position() < after) {
             return;
         }
         stores.rows().put(id, row.settled());
@@ -197,7 +200,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             }
         }
         if (now.isLive() && (hasMoved || !wasLive)) {
-            if (members.isUnknown(now)) {
+            if (members.memberKey(now).isEmpty()) {
                 stores.rows().put(id, new Row(group, identity, true, expiresAt, event.getPosition(), true, origin));
             } else {
                 granted(now, event.getTransaction(), at);
@@ -253,10 +256,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 && member.state() == Presence.UNKNOWN
                 && member.doubtAt == 0
                 && member.intent != intent;
-        if (member.waiting.isEmpty()) {
-            member.before = member.intent;
-        }
-        member.intent = isTakenBack ? member.before : intent;
+        member.intent = intent;
         member.changedAt = at;
         member.failures = 0;
         member.held = "";
@@ -264,6 +264,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             member.mustHold = "";
         }
         if (isTakenBack) {
+            // Nothing had been done yet, so there is nothing to do; what was decided last stands all the same.
             members.leave(memberKey, member);
             members.save(memberKey, member);
             return;

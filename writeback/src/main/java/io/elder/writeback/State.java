@@ -38,7 +38,7 @@ final class State {
      * A row of {@code identity_group_memberships}.
      *
      * @param isLive grants the membership; false once it has expired
-     * @param isOpen what it means could not be said yet, because its group or identity is unknown
+     * @param isOpen what it means could not be said yet: its group or identity is unknown, or not synced
      */
     record Row(int group, int identity, boolean isLive, Long expiresAt, long position, boolean isOpen, String origin) {
         Row settled() {
@@ -81,8 +81,6 @@ final class State {
     static final class Member {
         /** What a person in Elder decided; unknown if nobody did. */
         Presence intent = Presence.UNKNOWN;
-        /** What it was before the change that waits. */
-        Presence before = Presence.UNKNOWN;
 
         Presence applied = Presence.UNKNOWN;
         long appliedAt;

@@ -109,9 +109,7 @@ record Stores(
     private static <V> StoreBuilder<KeyValueStore<String, V>> store(
             Function<String, KeyValueBytesStoreSupplier> kept, String name, Serde<V> values) {
         return org.apache.kafka.streams.state.Stores.keyValueStoreBuilder(
-                        kept.apply("writeback-" + name),
-                        Serdes.String(),
-                        values)
+                        kept.apply("writeback-" + name), Serdes.String(), values)
                 .withCachingDisabled();
     }
 

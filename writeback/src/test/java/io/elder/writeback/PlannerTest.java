@@ -104,6 +104,19 @@ class PlannerTest {
     }
 
     @Test
+    void rowsOfAGroupThatIsSwitchedOnAreNoChangesUnlessTheyCameLater() {
+        open(Map.of());
+        world.user("early");
+        world.user("late");
+        world.groupOff("g");
+        world.add(pair("g", "early"), null);
+        // Switched on before the next row was written, and heard of after it: they are in different partitions.
+        world.switchOnBehind("g", () -> world.add(pair("g", "late"), null));
+        world.settle();
+        assertThat(world.calls).containsExactly("add g/late");
+    }
+
+    @Test
     void addedAndTakenBackWithinTheWindowIsNoCall() {
         open(Map.of());
         company(1, 3);
@@ -155,7 +168,8 @@ class PlannerTest {
         world.settle();
         assertThat(world.calls).isEmpty();
         assertThat(world.waiting()).hasSize(1);
-        assertThat(world.summary(world.waiting().getFirst().getPlanId()).getDeletions()).isEqualTo(160);
+        assertThat(world.summary(world.waiting().getFirst().getPlanId()).getDeletions())
+                .isEqualTo(160);
     }
 
     @Test
@@ -166,7 +180,8 @@ class PlannerTest {
         world.settle();
         assertThat(world.calls).isEmpty();
         assertThat(world.waiting()).hasSize(1);
-        assertThat(world.summary(world.waiting().getFirst().getPlanId()).getDeletions()).isEqualTo(160);
+        assertThat(world.summary(world.waiting().getFirst().getPlanId()).getDeletions())
+                .isEqualTo(160);
     }
 
     @Test
@@ -299,7 +314,7 @@ class PlannerTest {
     @Test
     void whateverHappensBothEndsAgreeAndNothingLoops() {
         int seeds = Integer.getInteger("writeback.seeds", 500);
-        for (int from = 0; from < seeds; from += 25) {
+        for (int from = Integer.getInteger("writeback.seed", 0); from < seeds; from += 25) {
             try (World each = new World(folder.resolve("seeds" + from), NO_BUDGET)) {
                 for (int seed = from; seed < Math.min(seeds, from + 25); seed++) {
                     world = each;
@@ -348,9 +363,8 @@ class PlannerTest {
             switch (random.nextInt(hasEdits ? 9 : 7)) {
                 case 0, 1 -> {
                     if (world.live(pair).isEmpty()) {
-                        Instant expiry = random.nextInt(4) == 0
-                                ? world.now().plusMillis(500 + random.nextInt(8000))
-                                : null;
+                        Instant expiry =
+                                random.nextInt(4) == 0 ? world.now().plusMillis(500 + random.nextInt(8000)) : null;
                         world.add(pair, expiry);
                         decided.put(pair, true);
                         if (expiry != null) {
@@ -358,11 +372,12 @@ class PlannerTest {
                         }
                     }
                 }
-                case 2, 3 -> world.live(pair).ifPresent(row -> {
-                    world.delete(List.of(row));
-                    decided.put(pair, false);
-                    expiries.remove(pair);
-                });
+                case 2, 3 ->
+                    world.live(pair).ifPresent(row -> {
+                        world.delete(List.of(row));
+                        decided.put(pair, false);
+                        expiries.remove(pair);
+                    });
                 case 4 -> world.sync();
                 case 5, 6 -> world.call(Ending.values()[random.nextInt(3)]);
                 default -> {
@@ -396,7 +411,9 @@ class PlannerTest {
                 wrong.add(pair + (isIn ? " is missing" : " is there"));
             }
         });
-        assertThat(wrong).as("seed %s: what people decided, at the provider", seed).isEmpty();
+        assertThat(wrong)
+                .as("seed %s: what people decided, at the provider", seed)
+                .isEmpty();
         assertThat(world.livePairs()).as("seed %s: Elder's rows", seed).isEqualTo(world.provider);
     }
 }

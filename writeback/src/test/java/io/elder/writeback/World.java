@@ -86,6 +86,7 @@ final class World implements AutoCloseable {
     private final Map<String, Integer> ids = new HashMap<>();
     /** What the normalizer knows: present or not, by pair; it repeats nothing. */
     private final Map<String, Boolean> known = new HashMap<>();
+
     private final List<WritebackPlan> underWay = new ArrayList<>();
 
     private final List<String> carriedOut = new ArrayList<>();
@@ -110,9 +111,13 @@ final class World implements AutoCloseable {
         properties.put("bootstrap.servers", "nowhere:1");
         properties.put("state.dir", folder.toString());
         driver = new TopologyTestDriver(
-                PlannerTopology.topology(
-                        new PlannerTopology.Parts(
-                                TOPICS, own, SERDES, 1, new SimpleMeterRegistry(), org.apache.kafka.streams.state.Stores::inMemoryKeyValueStore)),
+                PlannerTopology.topology(new PlannerTopology.Parts(
+                        TOPICS,
+                        own,
+                        SERDES,
+                        1,
+                        new SimpleMeterRegistry(),
+                        org.apache.kafka.streams.state.Stores::inMemoryKeyValueStore)),
                 properties,
                 START);
         StringSerializer key = new StringSerializer();
@@ -173,20 +178,33 @@ final class World implements AutoCloseable {
     }
 
     void group(String id, String name) {
-        groups.pipeInput(
-                Integer.toString(id(id)),
-                event("c", null, """
+        groups.pipeInput(Integer.toString(id(id)), event("c", null, """
                         {"id": %d, "name": "okta:%s", "provider": "okta", "provider_group_id": "%s", "sync_enabled": true,
-                         "is_active": true, "source_key": "okta/%s/okta_group/%s"}""".formatted(id(id), name, id, account, id)),
-                now);
+                         "is_active": true, "source_key": "okta/%s/okta_group/%s"}""".formatted(id(id), name, id, account, id)), now);
+    }
+
+    /** A group that is not synced. */
+    void groupOff(String id) {
+        groups.pipeInput(Integer.toString(id(id)), event("c", null, groupJson(id, false)), now);
+    }
+
+    /** Something that is heard of before the switch, though it was written after it. */
+    void switchOnBehind(String id, Runnable later) {
+        byte[] on = event("u", groupJson(id, false), groupJson(id, true));
+        later.run();
+        groups.pipeInput(Integer.toString(id(id)), on, now);
+    }
+
+    private String groupJson(String id, boolean isOn) {
+        return """
+                {"id": %d, "name": "okta:%s", "provider": "okta", "provider_group_id": "%s", "sync_enabled": %s,
+                 "is_active": true, "source_key": "okta/%s/okta_group/%s"}""".formatted(id(id), id, id, isOn, account, id);
     }
 
     void user(String name) {
         identities.pipeInput(
-                Integer.toString(id(name)),
-                event("c", null, """
-                        {"id": %d, "auth_provider_id": "%s", "source_key": "okta/%s/okta_user/%s"}""".formatted(id(name), name, account, name)),
-                now);
+                Integer.toString(id(name)), event("c", null, """
+                        {"id": %d, "auth_provider_id": "%s", "source_key": "okta/%s/okta_user/%s"}""".formatted(id(name), name, account, name)), now);
     }
 
     private int id(String name) {
@@ -200,7 +218,8 @@ final class World implements AutoCloseable {
     Optional<Membership> live(String pair) {
         return rows.values().stream()
                 .filter(row -> row.pair.equals(pair) && row.deletedAt == null)
-                .filter(row -> row.expiresAt == null || Instant.parse(row.expiresAt).isAfter(now))
+                .filter(row ->
+                        row.expiresAt == null || Instant.parse(row.expiresAt).isAfter(now))
                 .findFirst();
     }
 
@@ -262,13 +281,13 @@ final class World implements AutoCloseable {
         String[] pair = row.pair.split("/");
         return """
                 {"id": %d, "group_id": %d, "identity_id": %d, "expires_at": %s, "source_key": %s, "run_id": %s, "deleted_at": %s}""".formatted(
-                row.id,
-                id(pair[0]),
-                id(pair[1]),
-                text(row.expiresAt),
-                text(row.sourceKey),
-                text(row.runId),
-                text(row.deletedAt));
+                        row.id,
+                        id(pair[0]),
+                        id(pair[1]),
+                        text(row.expiresAt),
+                        text(row.sourceKey),
+                        text(row.runId),
+                        text(row.deletedAt));
     }
 
     private static String text(String value) {
@@ -334,8 +353,9 @@ final class World implements AutoCloseable {
     /** What the sink makes of a row of the inventory: it adopts, inserts, undeletes or deletes softly. */
     private void sink(String pair, boolean is, String run) {
         transaction++;
-        Optional<Membership> mine =
-                rows.values().stream().filter(row -> key(pair).equals(row.sourceKey)).findFirst();
+        Optional<Membership> mine = rows.values().stream()
+                .filter(row -> key(pair).equals(row.sourceKey))
+                .findFirst();
         if (mine.isEmpty()) {
             mine = rows.values().stream()
                     .filter(row -> row.sourceKey == null && row.pair.equals(pair))
