@@ -310,10 +310,10 @@ class PlannerTest {
         assertThat(world.calls).as("undone once").hasSize(2);
     }
 
-    /** Random adds, removes, expiries, provider-side edits, syncs, failures and delays: what people decided last stands. */
+    /** Random adds, removes, expiries, provider-side edits, syncs, failures: what people decided last stands. More: -Dwriteback.seeds=500. */
     @Test
     void whateverHappensBothEndsAgreeAndNothingLoops() {
-        int seeds = Integer.getInteger("writeback.seeds", 500);
+        int seeds = Integer.getInteger("writeback.seeds", 100);
         for (int from = Integer.getInteger("writeback.seed", 0); from < seeds; from += 25) {
             try (World each = new World(folder.resolve("seeds" + from), NO_BUDGET)) {
                 for (int seed = from; seed < Math.min(seeds, from + 25); seed++) {
