@@ -232,7 +232,8 @@ final class Applier implements AutoCloseable {
                 WritebackResult result) {
             String key = result.getProvider() + "/" + result.getGroupId() + "/" + result.getMemberId();
             String topic = kafka.topics().writebackResults().name();
-            producer.send(new ProducerRecord<>(topic, key, results.serialize(topic, result)));
+            // A failure is thrown by the commit.
+            Future<?> unused = producer.send(new ProducerRecord<>(topic, key, results.serialize(topic, result)));
             String heard = kafka.topics().writebackEvents().name();
             CallDone done = new CallDone(
                     result.getPlanId(),
@@ -242,7 +243,7 @@ final class Applier implements AutoCloseable {
                     result.getOperation(),
                     result.getOutcome(),
                     result.getMessage());
-            producer.send(new ProducerRecord<>(
+            unused = producer.send(new ProducerRecord<>(
                     heard, 0, key, events.serialize(heard, new WritebackEvent(result.getAt(), done))));
         }
     }
