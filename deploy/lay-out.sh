@@ -6,7 +6,7 @@ home=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out/lib/jars"
 cp "$home/elder" "$out/elder"
 providers=$(cd "$home" && grep -l . fetchers/*/src/main/resources/META-INF/services/io.elder.fetch.Provider | cut -d/ -f1,2)
-for module in cdc fetchers/scheduler $providers normalizer sink console; do
+for module in cdc fetchers/scheduler $providers normalizer sink writeback console; do
   mkdir -p "$out/lib/$(dirname "$module")"
   { ls "$home/$module"/target/*-SNAPSHOT.jar; tr ':' '\n' <"$home/$module/target/dependencies"; echo; } | while read -r jar; do
     [ -n "$jar" ] || continue

@@ -2,4 +2,5 @@
 SELECT pg_advisory_xact_lock(hashtext('pipeline.access'));
 SELECT pipeline.publish_changes();
 SELECT pipeline.grant_access();
+SELECT pipeline.grant_writeback_access();
 SELECT pipeline.grant_console_access();

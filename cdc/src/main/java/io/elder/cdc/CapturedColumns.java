@@ -62,6 +62,7 @@ final class CapturedColumns {
                     "external_id",
                     "is_active",
                     "organization_id",
+                    "village_id",
                     "source_key",
                     "deleted_at",
                     "run_id",

@@ -74,7 +74,10 @@ public final class ConnectorConfig {
         String prefix = topics.prefix() + "cdc";
         c.put("topic.prefix", prefix);
         c.put("topic.heartbeat.prefix", topics.prefix() + "connect-heartbeat");
-        c.put("transforms", "topic,id");
+        // A truncation is Debezium's to skip unless it is told otherwise; write-back has to hear of one.
+        c.put("skipped.operations", "none");
+        c.put("transforms", "topic,id,truncation");
+        c.put("transforms.truncation.type", TruncationKey.class.getName());
         c.put("transforms.topic.type", "org.apache.kafka.connect.transforms.RegexRouter");
         c.put("transforms.topic.regex", prefix.replace(".", "\\.") + "\\.public\\.(.*)");
         c.put("transforms.topic.replacement", prefix + ".$1");

@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import javax.sql.DataSource;
+import org.apache.kafka.common.KafkaException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,16 +52,32 @@ public final class ConsoleApi implements Component {
     private final DataSource database;
     private final Optional<JobTester> tester;
     private final Clock clock;
+    private final Optional<Writebacks> writebacks;
     private final JobStore jobs;
     private final InventoryReader inventory;
     private Javalin server;
 
     /** @param tester tries connections, where the process has providers; without it the test route answers 501 */
     public ConsoleApi(ConsoleSettings settings, DataSource database, Optional<JobTester> tester) {
-        this(settings, database, tester, Clock.systemUTC());
+        this(settings, database, tester, Optional.empty());
     }
 
-    ConsoleApi(ConsoleSettings settings, DataSource database, Optional<JobTester> tester, Clock clock) {
+    /** @param writebacks write-back's topics, where the process knows a cluster */
+    ConsoleApi(
+            ConsoleSettings settings,
+            DataSource database,
+            Optional<JobTester> tester,
+            Optional<Writebacks> writebacks) {
+        this(settings, database, tester, writebacks, Clock.systemUTC());
+    }
+
+    ConsoleApi(
+            ConsoleSettings settings,
+            DataSource database,
+            Optional<JobTester> tester,
+            Optional<Writebacks> writebacks,
+            Clock clock) {
+        this.writebacks = writebacks;
         this.settings = settings;
         this.database = database;
         this.tester = tester;
@@ -137,9 +154,22 @@ public final class ConsoleApi implements Component {
                 .get("/api/v1/identity-groups", context -> list(context, InventoryReader.GROUPS, Map.of()))
                 .get("/api/v1/identity-groups/{id}/members", this::members)
                 .get("/api/v1/inventory/summary", context -> answer(context, 200, inventory.summary()))
+                .get("/api/v1/writeback/status", context -> answerItems(context, writebacks().status()))
+                .get(
+                        "/api/v1/writeback/plans",
+                        context -> answerItems(context, writebacks().plans(limit(context, 20))))
+                .get(
+                        "/api/v1/writeback/plans/{id}",
+                        context -> answer(context, 200, writebacks().plan(context.pathParam("id"))))
+                .post("/api/v1/writeback/plans/{id}/{action}", this::decideOnPlan)
+                .post("/api/v1/writeback/providers/{provider}/{action}", this::decideOnProvider)
                 .get("/healthz", this::healthz)
                 .exception(BadInput.class, (e, context) -> refuse(context, 400, e.getMessage()))
                 .exception(Conflict.class, (e, context) -> refuse(context, 409, e.getMessage()))
+                .exception(CommandFailed.class, (e, context) -> refuse(context, 404, e.getMessage()))
+                .exception(
+                        KafkaException.class,
+                        (e, context) -> refuse(context, 503, "Kafka: " + e.getMessage()))
                 .exception(SQLException.class, this::databaseFailed)
                 .exception(HttpResponseException.class, (e, context) -> refuse(context, e.getStatus(), e.getMessage()));
     }
@@ -311,6 +341,35 @@ public final class ConsoleApi implements Component {
                 context,
                 200,
                 JSON.createObjectNode().put("count", members.size()).set("items", array(members)));
+    }
+
+    private Writebacks writebacks() {
+        return writebacks.orElseThrow(() -> refusal(501, "this console knows no Kafka cluster"));
+    }
+
+    private static void answerItems(Context context, List<ObjectNode> items) {
+        answer(context, 200, JSON.createObjectNode().put("count", items.size()).set("items", array(items)));
+    }
+
+    private void decideOnPlan(Context context) {
+        String id = context.pathParam("id");
+        String action = context.pathParam("action");
+        switch (action) {
+            case "undo" -> writebacks().undo(id, "console");
+            case "release", "reject" -> writebacks().tell(action, id, "console");
+            default -> throw new BadInput("action: " + action + " (expected: undo, release or reject)");
+        }
+        answer(context, 202, JSON.createObjectNode().put("plan_id", id).put("action", action));
+    }
+
+    private void decideOnProvider(Context context) {
+        String provider = context.pathParam("provider");
+        String action = context.pathParam("action");
+        if (!action.equals("enable") && !action.equals("disable")) {
+            throw new BadInput("action: " + action + " (expected: enable or disable)");
+        }
+        writebacks().enable(provider, action.equals("enable"), "console");
+        answer(context, 202, JSON.createObjectNode().put("provider", provider).put("action", action));
     }
 
     private void healthz(Context context) {

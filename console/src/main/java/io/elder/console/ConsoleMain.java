@@ -4,6 +4,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import io.elder.runtime.Component;
 import io.elder.runtime.Database;
 import io.elder.runtime.Health;
+import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Launcher;
 import io.elder.runtime.Settings;
 import java.util.Map;
@@ -25,9 +26,10 @@ public final class ConsoleMain {
     public static Component component(Settings settings, Optional<JobTester> tester) {
         ConsoleSettings console = ConsoleSettings.from(settings);
         Database database = Database.from(settings);
+        Writebacks writebacks = new Writebacks(new KafkaClients(settings));
         settings.check();
         HikariDataSource pool = database.pool("console", 4);
-        ConsoleApi api = new ConsoleApi(console, pool, tester);
+        ConsoleApi api = new ConsoleApi(console, pool, tester, Optional.of(writebacks));
         return new Component() {
             @Override
             public void start() {

@@ -41,6 +41,7 @@ public final class ElderCli {
                 .addSubcommand(new TopicsCommand(site, terminal))
                 .addSubcommand(new SchemasCommand(site, terminal))
                 .addSubcommand(new HeldCommands(site, terminal))
+                .addSubcommand(new WritebackCommands(site, terminal))
                 .addSubcommand(new DeadletterCommands(site, terminal))
                 .addSubcommand(new RebuildCommand(site, terminal));
         tellOfData(line);

@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "held",
         mixinStandardHelpOptions = true,
-        description = "Deletions above their budget, awaiting a person.")
+        description = "Deletions and write-backs above their budget, awaiting a person.")
 final class HeldCommands {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String WAITING = "held";
@@ -54,7 +54,8 @@ final class HeldCommands {
         if (json) {
             terminal.json(plans);
         } else {
-            terminal.table(plans, "plan_id", "scope", "state", "deletions", "live", "budget", "held_at", "expires_at");
+            terminal.table(
+                    plans, "plan_id", "scope", "state", "deletions", "live", "budget", "reason", "held_at", "expires_at");
         }
         return 0;
     }
@@ -81,12 +82,13 @@ final class HeldCommands {
                     "deletions",
                     "live",
                     "budget",
+                    "reason",
                     "held_at",
                     "expires_at");
             terminal.line("");
             keys.forEach(terminal::line);
         }
-        if (keys.size() != plan.summary().getDeletions() && plan.state().equals(WAITING)) {
+        if (keys.size() < plan.summary().getDeletions() && plan.state().equals(WAITING)) {
             terminal.say(keys.size() + " resources are listed so far, of "
                     + plan.summary().getDeletions());
         }
@@ -120,6 +122,21 @@ final class HeldCommands {
                     "plan " + plan.id() + " expired at " + plan.head().getExpiresAt());
         }
         String person = by == null ? System.getProperty("user.name", "unknown") : by;
+        send(kafka, plan, action, person);
+        if (awaitState(kafka, plan, done)) {
+            terminal.line("plan " + plan.id() + " " + done);
+        } else {
+            terminal.line("plan " + plan.id() + ": " + action + " sent; no "
+                    + (plan.isWriteback() ? "write-back" : "normalizer") + " has confirmed it yet (elder held list)");
+        }
+        return 0;
+    }
+
+    private static void send(KafkaClients kafka, Plan plan, String action, String person) {
+        if (plan.isWriteback()) {
+            new Writebacks(kafka).tell(action, plan.id(), person);
+            return;
+        }
         HeldCommand command = new HeldCommand(plan.id(), action, person);
         AvroSerializer<ScopeEvent> values = new AvroSerializer<>();
         values.configure(kafka.common(), false);
@@ -130,13 +147,6 @@ final class HeldCommands {
             Kafka.answer(producer.send(new ProducerRecord<>(
                     kafka.topics().scopes().name(), scope, new ScopeEvent(scope, Instant.now(), command))));
         }
-        if (awaitState(kafka, plan, done)) {
-            terminal.line("plan " + plan.id() + " " + done);
-        } else {
-            terminal.line("plan " + plan.id() + ": " + action
-                    + " sent; no normalizer has confirmed it yet (elder held list)");
-        }
-        return 0;
     }
 
     private boolean awaitState(KafkaClients kafka, Plan plan, String state) {
@@ -166,6 +176,10 @@ final class HeldCommands {
             return summary.getState();
         }
 
+        boolean isWriteback() {
+            return head.getKind().equals("writeback");
+        }
+
         List<String> keys() {
             List<String> keys = new ArrayList<>();
             items.values().stream()
@@ -188,6 +202,7 @@ final class HeldCommands {
                     .put("live", summary.getLive())
                     .put("budget", summary.getBudget())
                     .put("by", summary.getBy())
+                    .put("reason", summary.getReason())
                     .put("held_at", head.getAt().toString())
                     .put("expires_at", head.getExpiresAt().toString());
         }

@@ -175,7 +175,7 @@ class ElderCliTest {
         String topic = kafka.topics().held().name();
         try (KafkaProducer<String, HeldPlan> producer =
                 new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), values)) {
-            producer.send(new ProducerRecord<>(topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null))))
+            producer.send(new ProducerRecord<>(topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null, null))))
                     .get();
             producer.send(new ProducerRecord<>(
                             topic,
@@ -261,6 +261,12 @@ class ElderCliTest {
                 "held show",
                 "held release",
                 "held reject",
+                "writeback",
+                "writeback status",
+                "writeback plan",
+                "writeback undo",
+                "writeback enable",
+                "writeback disable",
                 "deadletter",
                 "deadletter list",
                 "deadletter show",

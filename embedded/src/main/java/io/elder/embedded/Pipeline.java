@@ -27,6 +27,7 @@ import io.elder.scheduler.SchedulerSettings;
 import io.elder.schemas.db.Migrations;
 import io.elder.sink.SinkMain;
 import io.elder.sink.SinkSettings;
+import io.elder.writeback.Writeback;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -100,6 +101,7 @@ public final class Pipeline implements Component {
         FetcherMain.readSettings(all);
         NormalizerSettings.from(all);
         SinkSettings.from(all);
+        Writeback.readSettings(all);
         all.check();
     }
 
@@ -113,6 +115,9 @@ public final class Pipeline implements Component {
         all.put("fetcher", () -> FetcherMain.component(workerSettings(), metrics));
         all.put("normalizer", () -> new Normalizer(workerSettings(), metrics));
         all.put("sink", () -> SinkMain.component(workerSettings(), metrics));
+        if (Writeback.isWanted(given)) {
+            all.put("writeback", () -> new Writeback(workerSettings(), metrics));
+        }
         startRoles(all);
         everythingRuns = true;
     }
@@ -223,7 +228,7 @@ public final class Pipeline implements Component {
     @Override
     public void close() {
         // What takes in work stops first, so that what was taken in is finished.
-        for (String name : List.of("console", "scheduler", "fetcher", "cdc", "normalizer", "sink")) {
+        for (String name : List.of("console", "scheduler", "fetcher", "cdc", "normalizer", "writeback", "sink")) {
             Component role = roles.remove(name);
             if (role != null) {
                 role.close();

@@ -16,6 +16,7 @@ class ArchitectureTest {
         "io.elder.fetch..",
         "io.elder.normalizer..",
         "io.elder.sink..",
+        "io.elder.writeback..",
         "io.elder.console.."
     };
 
@@ -87,6 +88,16 @@ class ArchitectureTest {
             "io.elder.scheduler..",
             "io.elder.fetch..",
             "io.elder.normalizer..",
+            "io.elder.console..");
+
+    @ArchTest
+    static final ArchRule WRITE_BACK_STANDS_ALONE = alone(
+            "io.elder.writeback..",
+            "io.elder.cdc..",
+            "io.elder.scheduler..",
+            "io.elder.fetch..",
+            "io.elder.normalizer..",
+            "io.elder.sink..",
             "io.elder.console..");
 
     @ArchTest

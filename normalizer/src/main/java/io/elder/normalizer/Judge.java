@@ -254,7 +254,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 plan.getKind(),
                 Instant.ofEpochMilli(plan.getAt()),
                 Instant.ofEpochMilli(plan.getExpiresAt()),
-                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by));
+                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by, null));
         context.forward(new Record<Object, Object>(scope, held, now), NormalizerTopology.HELD_SUMMARIES);
     }
 }

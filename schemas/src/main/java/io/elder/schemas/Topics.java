@@ -7,6 +7,9 @@ import io.elder.schemas.avro.RunEvent;
 import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.avro.Verdict;
+import io.elder.schemas.avro.WritebackEvent;
+import io.elder.schemas.avro.WritebackPlan;
+import io.elder.schemas.avro.WritebackResult;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -86,6 +89,21 @@ public record Topics(String prefix, Duration rawRetention) {
         return Topic.compacted(prefix + "held", HeldPlan.class);
     }
 
+    /** What write-back's planner hears: all of it in partition 0, so that it has one order. */
+    public Topic<WritebackEvent> writebackEvents() {
+        return Topic.keptFor(DAY.multipliedBy(7), prefix + "writeback.events", WritebackEvent.class);
+    }
+
+    /** Changes to be made at providers, by group. */
+    public Topic<WritebackPlan> writebackPlans() {
+        return Topic.keptFor(DAY.multipliedBy(90), prefix + "writeback.plans", WritebackPlan.class);
+    }
+
+    /** What came of the last change of each membership. */
+    public Topic<WritebackResult> writebackResults() {
+        return Topic.compacted(prefix + "writeback.results", WritebackResult.class);
+    }
+
     /** What could not be processed, as it was, with headers that say where it came from and why; see {@code DeadLetter}. */
     public Topic<byte[]> deadletter() {
         return Topic.keptFor(DAY.multipliedBy(90), prefix + "deadletter", byte[].class);
@@ -98,6 +116,7 @@ public record Topics(String prefix, Duration rawRetention) {
         PROVIDERS.forEach(provider -> all.add(tasks(provider)));
         PROVIDERS.forEach(provider -> all.add(raw(provider)));
         all.addAll(List.of(runs(), inventory(), scopes(), verdicts(), persons(), held(), deadletter()));
+        all.addAll(List.of(writebackEvents(), writebackPlans(), writebackResults()));
         return List.copyOf(all);
     }
 }

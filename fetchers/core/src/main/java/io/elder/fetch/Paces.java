@@ -17,10 +17,16 @@ final class Paces {
 
     /** @param settings may name another limit than the provider does */
     Pace of(Partition where, Settings settings, Instant now) {
-        double limit = limit(settings);
+        double limit = limit(settings) * share(settings);
         Pace pace = paces.computeIfAbsent(where, unused -> new Pace(limit, now));
         pace.limit(limit);
         return pace;
+    }
+
+    /** Where write-back calls the same provider, it is left its share. */
+    private double share(Settings settings) {
+        boolean isWritten = settings.yes(JobConfig.prefix(provider.name()) + "WRITE_BACK_ENABLED", false);
+        return isWritten ? Math.max(0.05, 1 - settings.whole("WRITEBACK_RATE_SHARE", 30, 1, 100) / 100.0) : 1;
     }
 
     private double limit(Settings settings) {

@@ -7,6 +7,9 @@ import io.elder.schemas.avro.RunEvent;
 import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.avro.Verdict;
+import io.elder.schemas.avro.WritebackEvent;
+import io.elder.schemas.avro.WritebackPlan;
+import io.elder.schemas.avro.WritebackResult;
 import java.util.List;
 import org.apache.avro.Schema;
 import org.apache.avro.util.ClassSecurityValidator;
@@ -20,7 +23,10 @@ public final class AvroSchemas {
             InventoryRecord.getClassSchema(),
             ScopeEvent.getClassSchema(),
             Verdict.getClassSchema(),
-            HeldPlan.getClassSchema());
+            HeldPlan.getClassSchema(),
+            WritebackEvent.getClassSchema(),
+            WritebackPlan.getClassSchema(),
+            WritebackResult.getClassSchema());
 
     private AvroSchemas() {}
 

@@ -30,7 +30,8 @@ final class MigrationsTest {
             "V21 replayed marks",
             "V22 refused links",
             "V30 console role",
-            "V40 waiting rows index");
+            "V40 waiting rows index",
+            "V50 writeback");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {

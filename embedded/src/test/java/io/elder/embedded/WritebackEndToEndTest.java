@@ -1,0 +1,205 @@
+package io.elder.embedded;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.elder.estate.Directory;
+import io.elder.estate.SimulatedOkta;
+import io.elder.estate.Site;
+import io.elder.runtime.KafkaClients;
+import io.elder.runtime.Metrics;
+import io.elder.runtime.Settings;
+import io.elder.schemas.avro.HeldPlan;
+import io.elder.schemas.avro.HeldSummary;
+import io.elder.schemas.serde.AvroDeserializer;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A row of Elder's at one end, Okta's groups at the other; all roles between them, and a sync every few seconds. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class WritebackEndToEndTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final int GROUPS = 8;
+    private static final int MEMBERS = 4;
+
+    @TempDir
+    static Path folder;
+
+    private static Directory directory;
+    private static SimulatedOkta okta;
+    private static Metrics metrics;
+    private static Pipeline pipeline;
+
+    @BeforeAll
+    static void start() {
+        directory = new Directory();
+        directory.put(new Directory.User("00unew", "new@example.com"));
+        for (int g = 0; g < GROUPS; g++) {
+            directory.put(new Directory.Group("00g" + g, "group " + g));
+            for (int u = 0; u < MEMBERS; u++) {
+                String user = "00u" + g + "x" + u;
+                directory.put(new Directory.User(user, user + "@example.com"));
+                directory.join("00g" + g, user);
+            }
+        }
+        okta = new SimulatedOkta(directory);
+        open();
+    }
+
+    private static void open() {
+        Map<String, String> settings = new HashMap<>(okta.settings());
+        settings.putAll(Map.of(
+                "CONSOLE_PORT", "0",
+                "OKTA_SYNC_INTERVAL", "5s",
+                "OKTA_RATE_LIMIT", "200",
+                "OKTA_WRITE_BACK_ENABLED", "true",
+                "WRITEBACK_CONFIRMED", "okta"));
+        metrics = new Metrics();
+        pipeline = new Pipeline(folder, Settings.of(settings), metrics);
+        pipeline.start();
+        await().atMost(Duration.ofSeconds(180)).until(() -> pipeline.health().ok());
+    }
+
+    @AfterAll
+    static void stop() {
+        if (pipeline != null) {
+            pipeline.close();
+            metrics.close();
+        }
+        okta.close();
+    }
+
+    @Test
+    @Order(1)
+    void aRowBecomesAMemberAndIsMarkedSo() throws SQLException {
+        await().atMost(PATIENCE)
+                .until(() -> number("select count(*) from identity_group_memberships where source_key is not null")
+                        == GROUPS * MEMBERS);
+        execute("update identity_groups set sync_enabled = true where provider = 'okta'");
+        execute("insert into identity_group_memberships (identity_id, group_id) select i.id, g.id"
+                + " from identities i, identity_groups g"
+                + " where i.auth_provider_id = '00unew' and g.provider_group_id = '00g1'");
+        await().atMost(PATIENCE).until(() -> directory.membersOf("00g1").containsKey("00unew"));
+        await().atMost(PATIENCE)
+                .until(() -> number("select count(*) from identity_group_memberships where provider_synced"
+                                + " and provider_synced_at is not null and provider_member_id = '00unew'")
+                        == 1);
+        assertThat(writes()).containsExactly("PUT /api/v1/groups/00g1/users/00unew");
+    }
+
+    @Test
+    @Order(2)
+    void itsEchoEndsInTheTables() {
+        await().atMost(PATIENCE)
+                .until(() -> number("select count(*) from identity_group_memberships m"
+                                + " join identities i on i.id = m.identity_id"
+                                + " where i.auth_provider_id = '00unew' and m.source_key is not null")
+                        == 1);
+        assertThat(writes()).hasSize(1);
+    }
+
+    @Test
+    @Order(3)
+    void anAnswerThatGetsLostDoesNoHarm() throws SQLException {
+        okta.door().loseAnswers(1);
+        execute("delete from identity_group_memberships where identity_id ="
+                + " (select id from identities where auth_provider_id = '00unew')");
+        await().atMost(PATIENCE).until(() -> !directory.membersOf("00g1").containsKey("00unew"));
+        await().atMost(PATIENCE).until(() -> writes().size() == 3);
+        assertThat(writes().subList(1, 3)).containsOnly("DELETE /api/v1/groups/00g1/users/00unew");
+    }
+
+    @Test
+    @Order(4)
+    void anEmptiedTableIsHeldAsOnePlanWithoutACall() throws SQLException {
+        int before = writes().size();
+        execute("delete from identity_group_memberships");
+        await().atMost(PATIENCE).until(() -> !held().isEmpty());
+        assertThat(held()).hasSize(1);
+        assertThat(held().getFirst().getDeletions()).isEqualTo(GROUPS * MEMBERS);
+        assertThat(writes()).hasSize(before);
+    }
+
+    @Test
+    @Order(5)
+    void whatIsHeldSurvivesARestartAndChangesGoOn() throws SQLException {
+        pipeline.close();
+        metrics.close();
+        open();
+        assertThat(held()).hasSize(1);
+        execute("insert into identity_group_memberships (identity_id, group_id) select i.id, g.id"
+                + " from identities i, identity_groups g"
+                + " where i.auth_provider_id = '00unew' and g.provider_group_id = '00g2'");
+        await().atMost(PATIENCE).until(() -> directory.membersOf("00g2").containsKey("00unew"));
+        assertThat(writes().getLast()).isEqualTo("PUT /api/v1/groups/00g2/users/00unew");
+    }
+
+    private static List<String> writes() {
+        return okta.door().writes().stream().map(WritebackEndToEndTest::shown).toList();
+    }
+
+    private static String shown(Site.Call call) {
+        return call.method() + " " + call.path();
+    }
+
+    /** Plans of write-back that await a person. */
+    private static List<HeldSummary> held() {
+        KafkaClients kafka = new KafkaClients(pipeline.ownerSettings());
+        AvroDeserializer<HeldPlan> values = new AvroDeserializer<>();
+        values.configure(kafka.common(), false);
+        Map<String, HeldPlan> latest = new HashMap<>();
+        try (KafkaConsumer<String, HeldPlan> consumer =
+                new KafkaConsumer<>(kafka.consumer("writeback-test"), new StringDeserializer(), values)) {
+            List<TopicPartition> partitions = consumer.partitionsFor(kafka.topics().held().name()).stream()
+                    .map(info -> new TopicPartition(info.topic(), info.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+                consumer.poll(Duration.ofMillis(200)).forEach(record -> latest.put(record.key(), record.value()));
+            }
+        }
+        List<HeldSummary> held = new ArrayList<>();
+        latest.values().forEach(plan -> {
+            if (plan != null && plan.getKind().equals("writeback") && plan.getBody() instanceof HeldSummary summary) {
+                held.add(summary);
+            }
+        });
+        return held;
+    }
+
+    private static void execute(String sql) throws SQLException {
+        try (Connection connection = pipeline.database().connect("elder");
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    private static long number(String sql) throws SQLException {
+        try (Connection connection = pipeline.database().connect("elder");
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package io.elder.writeback;
+
+import static io.elder.writeback.Stores.key;
+
+import io.elder.schemas.ResourceKey;
+import io.elder.writeback.State.Group;
+import io.elder.writeback.State.Identity;
+import io.elder.writeback.State.Member;
+import io.elder.writeback.State.Presence;
+import io.elder.writeback.State.Row;
+import io.elder.writeback.State.Transaction;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.kafka.streams.KeyValue;
+
+/** The memberships: what keeps the indexes beside them true, and what a change of one leads to. */
+final class Members {
+    private final Stores stores;
+
+    Members(Stores stores) {
+        this.stores = stores;
+    }
+
+    Member find(String memberKey) {
+        Member member = stores.members().get(memberKey);
+        return member == null ? new Member() : member;
+    }
+
+    void save(String memberKey, Member member) {
+        Member old = stores.members().get(memberKey);
+        long was = old != null && old.counts() ? 1 : 0;
+        long is = member.counts() ? 1 : 0;
+        if (was != is) {
+            String group = groupOf(memberKey);
+            stores.sizes().put(group, Math.max(0, size(group) + is - was));
+        }
+        boolean isWanted = member.intent == Presence.PRESENT;
+        if (isWanted != (old != null && old.intent == Presence.PRESENT)) {
+            stores.wanted().put(memberKey, isWanted ? "" : null);
+        }
+        stores.members().put(memberKey, member);
+    }
+
+    /** How many members a group is believed to have. */
+    long size(String groupKey) {
+        Long size = stores.sizes().get(groupKey);
+        return size == null ? 0 : size;
+    }
+
+    static String groupOf(String memberKey) {
+        return memberKey.substring(0, memberKey.lastIndexOf(Stores.NUL));
+    }
+
+    static String providerOf(String memberKey) {
+        return memberKey.substring(0, memberKey.indexOf(Stores.NUL));
+    }
+
+    static String memberOf(String memberKey) {
+        return memberKey.substring(memberKey.lastIndexOf(Stores.NUL) + 1);
+    }
+
+    static String groupIdOf(String groupKey) {
+        return groupKey.substring(groupKey.indexOf(Stores.NUL) + 1);
+    }
+
+    /** What a row's group and identity are called at the provider; empty if that is not known, or none of write-back's business. */
+    Optional<String> memberKey(Row row) {
+        Group group = stores.groups().get(Integer.toString(row.group()));
+        Identity identity = stores.identities().get(Integer.toString(row.identity()));
+        if (group == null || identity == null || !group.isSynced()) {
+            return Optional.empty();
+        }
+        return memberId(identity, group.provider()).map(member -> key(group.provider(), group.id(), member));
+    }
+
+    static Optional<String> memberId(Identity identity, String provider) {
+        if (identity.sourceKey() != null) {
+            ResourceKey key = ResourceKey.parse(identity.sourceKey().replaceFirst("#.*", ""));
+            return key.provider().equals(provider) ? Optional.of(key.id()) : Optional.empty();
+        }
+        String given = identity.authProviderId();
+        if (given == null || given.isBlank()) {
+            return Optional.empty();
+        }
+        // As the sink writes it: provider, perhaps account, id.
+        if (given.startsWith(provider + ":")) {
+            return Optional.of(given.substring(given.lastIndexOf(':') + 1));
+        }
+        return given.indexOf(':') < 0 ? Optional.of(given) : Optional.empty();
+    }
+
+    /** Ids of the rows that grant a membership now. */
+    List<Integer> rows(Member member) {
+        List<Integer> rows = new ArrayList<>();
+        for (KeyValue<String, String> entry : Stores.below(stores.rowsOfPair(), key(member.group, member.identity))) {
+            rows.add(Integer.valueOf(Stores.parts(entry.key)[2]));
+        }
+        return rows;
+    }
+
+    boolean isGranted(int group, int identity) {
+        return Stores.below(stores.rowsOfPair(), key(group, identity)).stream()
+                .map(entry -> stores.rows().get(Stores.parts(entry.key)[2]))
+                .anyMatch(row -> row != null && row.isLive());
+    }
+
+    /** Puts a change where it waits for its transaction to be judged. */
+    void await(String memberKey, Member member, String transaction, long now) {
+        String of = key(providerOf(memberKey), transaction);
+        if (!of.equals(member.waiting)) {
+            leave(memberKey, member);
+            member.waiting = of;
+            stores.waiting().put(key(of, memberKey), "");
+            Transaction so = stores.transactions().get(of);
+            stores.transactions()
+                    .put(
+                            of,
+                            so == null
+                                    ? new Transaction(now, now, 1)
+                                    : new Transaction(so.first(), now, so.changes() + 1));
+        }
+    }
+
+    /** Its change need not be made any more, or is being made. */
+    void leave(String memberKey, Member member) {
+        if (!member.waiting.isEmpty()) {
+            stores.waiting().delete(key(member.waiting, memberKey));
+            if (!Stores.hasBelow(stores.waiting(), member.waiting)) {
+                stores.transactions().delete(member.waiting);
+            }
+            member.waiting = "";
+        }
+    }
+}

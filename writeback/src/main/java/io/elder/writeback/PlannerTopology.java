@@ -1,0 +1,116 @@
+package io.elder.writeback;
+
+import io.elder.schemas.Topics;
+import io.elder.schemas.avro.HeldPlan;
+import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.RawRecord;
+import io.elder.schemas.avro.WritebackEvent;
+import io.elder.schemas.avro.WritebackPlan;
+import io.elder.schemas.avro.WritebackResult;
+import io.elder.schemas.serde.AvroDeserializer;
+import io.elder.schemas.serde.AvroSerializer;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.common.serialization.Serializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
+
+/** Changes in, plans out; see {@code DESIGN.md}. */
+final class PlannerTopology {
+    static final String EVENTS = "events";
+    static final String DEADLETTER = "deadletter";
+    static final String PLANS = "plans";
+    static final String RESULTS = "results";
+    static final String HELD = "held";
+    private static final String INTAKE = "intake";
+    private static final String PLANNER = "planner";
+
+    private PlannerTopology() {}
+
+    /**
+     * What the topology is made of.
+     *
+     * @param serdes settings of the Avro serializers
+     * @param inventoryPartitions how many marks make a scope's run whole
+     * @param stores where a store of a name lies
+     */
+    record Parts(
+            Topics topics,
+            WritebackSettings settings,
+            Map<String, Object> serdes,
+            int inventoryPartitions,
+            MeterRegistry meters,
+            Function<String, KeyValueBytesStoreSupplier> stores) {}
+
+    static Topology topology(Parts with) {
+        Topics topics = with.topics();
+        Tally tally = new Tally(with.meters());
+        Deserializer<RawRecord> raw = reader(with.serdes());
+        Deserializer<InventoryRecord> inventory = reader(with.serdes());
+        Deserializer<WritebackEvent> events = reader(with.serdes());
+        Serializer<WritebackEvent> heard = writer(with.serdes());
+        Serializer<WritebackPlan> plans = writer(with.serdes());
+        Serializer<WritebackResult> results = writer(with.serdes());
+        Serializer<HeldPlan> held = writer(with.serdes());
+        StringSerializer key = new StringSerializer();
+        ByteArrayDeserializer in = new ByteArrayDeserializer();
+        ByteArraySerializer asItWas = new ByteArraySerializer();
+        List<String> rawTopics = WritebackSettings.PROVIDERS.stream()
+                .filter(Topics.PROVIDERS::contains)
+                .map(provider -> topics.raw(provider).name())
+                .toList();
+
+        Topology topology = new Topology()
+                .addSource(
+                        "rows",
+                        in,
+                        in,
+                        topics.cdc(Intake.GROUPS).name(),
+                        topics.cdc(Intake.IDENTITIES).name(),
+                        topics.cdc(Intake.MEMBERSHIPS).name())
+                .addSource("inventory", in, in, topics.inventory().name())
+                .addSource("raw", in, in, rawTopics.toArray(String[]::new))
+                .addProcessor(
+                        INTAKE,
+                        () -> new Intake(topics, inventory, raw, with.inventoryPartitions(), tally),
+                        "rows",
+                        "inventory",
+                        "raw")
+                .addSink(
+                        EVENTS,
+                        topics.writebackEvents().name(),
+                        key,
+                        heard,
+                        (topic, k, v, partitions) -> Optional.of(Set.of(0)),
+                        INTAKE)
+                .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, INTAKE)
+                .addSource("heard", in, in, topics.writebackEvents().name())
+                .addProcessor(PLANNER, () -> new Planner(with.settings(), events, tally), "heard")
+                .addSink(PLANS, topics.writebackPlans().name(), key, plans, PLANNER)
+                .addSink(RESULTS, topics.writebackResults().name(), key, results, PLANNER)
+                .addSink(HELD, topics.held().name(), key, held, PLANNER);
+        Stores.builders(with.stores()).forEach(store -> topology.addStateStore(store, PLANNER));
+        return topology;
+    }
+
+    static <T extends SpecificRecord> Deserializer<T> reader(Map<String, Object> configuration) {
+        AvroDeserializer<T> reader = new AvroDeserializer<>();
+        reader.configure(configuration, false);
+        return reader;
+    }
+
+    static <T extends SpecificRecord> Serializer<T> writer(Map<String, Object> configuration) {
+        AvroSerializer<T> writer = new AvroSerializer<>();
+        writer.configure(configuration, false);
+        return writer;
+    }
+}

@@ -1,0 +1,125 @@
+package io.elder.writeback;
+
+import java.time.Duration;
+
+/** What the planner remembers. */
+final class State {
+    /** A run that began less than this after a call may have read what was before it. */
+    static final Duration MARGIN = Duration.ofSeconds(2);
+
+    private State() {}
+
+    /** A member is there, is not, or nobody knows. */
+    enum Presence {
+        UNKNOWN,
+        PRESENT,
+        ABSENT;
+
+        Presence inverse() {
+            return this == PRESENT ? ABSENT : PRESENT;
+        }
+
+        String operation() {
+            return this == PRESENT ? "add" : "remove";
+        }
+
+        static Presence after(String operation) {
+            return operation.equals("add") ? PRESENT : ABSENT;
+        }
+    }
+
+    /** A row of {@code identity_groups}. */
+    record Group(String provider, String id, String name, boolean isSynced, String sourceKey) {}
+
+    /** A row of {@code identities}. It is kept when the row goes: its memberships may be told of later. */
+    record Identity(String authProviderId, String sourceKey, String villageId) {}
+
+    /**
+     * A row of {@code identity_group_memberships}.
+     *
+     * @param isLive grants the membership; false once it has expired
+     * @param isOpen what it means could not be said yet: its group or identity is unknown, or not synced
+     */
+    record Row(int group, int identity, boolean isLive, Long expiresAt, long position, boolean isOpen, String origin) {
+        Row settled() {
+            return new Row(group, identity, isLive, expiresAt, position, false, origin);
+        }
+
+        Row dead() {
+            return new Row(group, identity, false, expiresAt, position, false, origin);
+        }
+    }
+
+    /** Changes of one transaction that wait to be judged. */
+    record Transaction(long first, long last, int changes) {}
+
+    /**
+     * A plan that awaits a person, or was carried out.
+     *
+     * @param state held, released, rejected, expired, applied or undone
+     */
+    record Plan(
+            String provider,
+            String state,
+            String reason,
+            long at,
+            long expiresAt,
+            int changes,
+            int removals,
+            long budget,
+            int parts,
+            String by) {
+        Plan became(String other, String who) {
+            return new Plan(provider, other, reason, at, expiresAt, changes, removals, budget, parts, who);
+        }
+    }
+
+    /** One change of a plan and what came of it; no outcome while it is under way. */
+    record Item(String operation, String outcome) {}
+
+    /** Intent, applied and observed of one membership. */
+    static final class Member {
+        /** What a person in Elder decided; unknown if nobody did. */
+        Presence intent = Presence.UNKNOWN;
+
+        Presence applied = Presence.UNKNOWN;
+        long appliedAt;
+        Presence observed = Presence.UNKNOWN;
+        long observedAt;
+        /** A call may or may not have worked. */
+        long doubtAt;
+        /** Elder had a row when write-back first looked: good for counting, no proof. */
+        boolean isBaseline;
+
+        /** The transaction whose change waits to be judged. */
+        String waiting = "";
+        /** The plan that is being carried out. */
+        String flight = "";
+        /** The plan that awaits a person. */
+        String held = "";
+
+        String mustHold = "";
+        long changedAt;
+        int failures;
+        int group;
+        int identity;
+
+        /** How it is at the provider, by the newest evidence. */
+        Presence state() {
+            if (doubtAt > 0) {
+                return Presence.UNKNOWN;
+            }
+            return observedAt > appliedAt + MARGIN.toMillis() ? observed : applied;
+        }
+
+        boolean counts() {
+            Presence state = state();
+            return state == Presence.PRESENT
+                    || (state == Presence.UNKNOWN && (isBaseline || observed == Presence.PRESENT));
+        }
+
+        boolean isIdle() {
+            return waiting.isEmpty() && flight.isEmpty() && held.isEmpty();
+        }
+    }
+}

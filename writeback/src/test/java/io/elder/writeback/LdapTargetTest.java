@@ -1,0 +1,93 @@
+package io.elder.writeback;
+
+import com.unboundid.ldap.listener.InMemoryDirectoryServer;
+import com.unboundid.ldap.listener.InMemoryDirectoryServerConfig;
+import com.unboundid.ldap.listener.InMemoryListenerConfig;
+import com.unboundid.ldap.sdk.LDAPException;
+import com.unboundid.ldif.LDIFException;
+import java.net.InetAddress;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+
+class LdapTargetTest extends TargetContract {
+    private static final String BASE = "dc=example,dc=com";
+    private static final String TEAM = "cn=team," + BASE;
+
+    private final InMemoryDirectoryServer directory;
+
+    LdapTargetTest() throws LDAPException, LDIFException {
+        InMemoryDirectoryServerConfig config = new InMemoryDirectoryServerConfig(BASE);
+        config.setListenerConfigs(
+                InMemoryListenerConfig.createLDAPConfig("test", InetAddress.getLoopbackAddress(), 0, null));
+        config.addAdditionalBindCredentials("cn=writer," + BASE, "token-secret");
+        config.setSchema(null);
+        directory = new InMemoryDirectoryServer(config);
+        directory.add("dn: " + BASE, "objectClass: domain", "dc: example");
+        for (String user : new String[] {"in", "out"}) {
+            directory.add("dn: uid=" + user + "," + BASE, "objectClass: inetOrgPerson", "uid: " + user, "cn: " + user);
+        }
+        directory.add("dn: " + TEAM, "objectClass: groupOfNames", "cn: team", "member: uid=in," + BASE);
+        directory.startListening();
+    }
+
+    @AfterEach
+    void close() {
+        directory.shutDown(true);
+    }
+
+    @Override
+    String provider() {
+        return "ldap";
+    }
+
+    @Override
+    Map<String, String> settings() {
+        return Map.of(
+                "LDAP_SERVER",
+                "ldap://127.0.0.1:" + directory.getListenPort(),
+                "LDAP_BASE_DN",
+                BASE,
+                "LDAP_BIND_DN",
+                "cn=writer," + BASE,
+                "LDAP_BIND_PASSWORD",
+                "token-secret");
+    }
+
+    @Override
+    String group() {
+        return id(TEAM);
+    }
+
+    @Override
+    String member() {
+        return id("uid=in," + BASE);
+    }
+
+    @Override
+    String stranger() {
+        return id("uid=out," + BASE);
+    }
+
+    @Override
+    boolean isIn(String user) {
+        try {
+            String[] members = directory.getEntry(TEAM).getAttributeValues("member");
+            for (String member : members == null ? new String[0] : members) {
+                if (id(member).equals(user)) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (LDAPException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private String id(String dn) {
+        try {
+            return directory.getEntry(dn, "entryUUID").getAttributeValue("entryUUID");
+        } catch (LDAPException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

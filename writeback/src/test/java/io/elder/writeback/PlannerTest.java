@@ -1,0 +1,419 @@
+package io.elder.writeback;
+
+import static io.elder.writeback.World.pair;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.elder.writeback.World.Ending;
+import io.elder.writeback.World.Membership;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PlannerTest {
+    private static final Map<String, String> NO_BUDGET = Map.of(
+            "WRITEBACK_BUDGET_MIN", "1000",
+            "WRITEBACK_BUDGET_RUN", "1000",
+            "WRITEBACK_PROTECTED_GROUPS", "none");
+
+    @TempDir
+    Path folder;
+
+    private World world;
+
+    @AfterEach
+    void close() {
+        if (world != null) {
+            world.close();
+        }
+    }
+
+    private void open(Map<String, String> settings) {
+        world = new World(folder, settings);
+    }
+
+    /** Groups g0, g1, ... of so many users each, as the provider's own sync has brought them in. */
+    private void company(int groups, int usersEach) {
+        for (int g = 0; g < groups; g++) {
+            world.group("g" + g);
+            for (int u = 0; u < usersEach; u++) {
+                world.user("u" + u);
+                world.imported(pair("g" + g, "u" + u));
+            }
+        }
+        world.sync();
+        world.pass(Duration.ofSeconds(5));
+    }
+
+    @Test
+    void aRowIsAddedAtTheProviderOnceAndItsEchoEndsThere() {
+        open(Map.of());
+        company(1, 3);
+        world.user("new");
+        Membership row = world.add(pair("g0", "new"), null);
+        world.pass(Duration.ofMillis(700));
+        assertThat(world.callAll()).isEqualTo(1);
+        world.pass(Duration.ofSeconds(10));
+        world.sync();
+        world.settle();
+        world.sync();
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/new");
+        assertThat(row.sourceKey).as("adopted by the sink").isNotNull();
+    }
+
+    @Test
+    void anImportIsNeverAnIntent() {
+        open(Map.of());
+        company(3, 5);
+        world.settle();
+        world.provider.remove(pair("g0", "u0"));
+        world.sync();
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.livePairs()).isEqualTo(world.provider);
+    }
+
+    @Test
+    void anImportedMemberThatSomebodyDeletesIsRemoved() {
+        open(Map.of());
+        company(1, 3);
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+    }
+
+    @Test
+    void aRowMayComeBeforeItsGroupAndUser() {
+        open(Map.of());
+        world.add(pair("late", "later"), null);
+        world.pass(Duration.ofSeconds(3));
+        world.user("later");
+        world.group("late");
+        world.settle();
+        assertThat(world.calls).containsExactly("add late/later");
+    }
+
+    @Test
+    void rowsOfAGroupThatIsSwitchedOnAreNoChangesUnlessTheyCameLater() {
+        open(Map.of());
+        world.user("early");
+        world.user("late");
+        world.groupOff("g");
+        world.add(pair("g", "early"), null);
+        // Switched on before the next row was written, and heard of after it: they are in different partitions.
+        world.switchOnBehind("g", () -> world.add(pair("g", "late"), null));
+        world.settle();
+        assertThat(world.calls).containsExactly("add g/late");
+    }
+
+    @Test
+    void addedAndTakenBackWithinTheWindowIsNoCall() {
+        open(Map.of());
+        company(1, 3);
+        world.user("new");
+        Membership row = world.add(pair("g0", "new"), null);
+        world.delete(List.of(row));
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.add(pair("g0", "u1"), null);
+        world.settle();
+        assertThat(world.calls).isEmpty();
+    }
+
+    @Test
+    void anExpiredRowIsRemoved() {
+        open(Map.of());
+        company(1, 3);
+        world.user("guest");
+        world.add(pair("g0", "guest"), world.now().plusSeconds(20));
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/guest");
+        world.pass(Duration.ofSeconds(25));
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/guest", "remove g0/guest");
+    }
+
+    @Test
+    void aFailedCallIsMadeAgainAndOneWithoutAnAnswerDoesNoHarm() {
+        open(Map.of());
+        company(1, 3);
+        world.user("new");
+        world.add(pair("g0", "new"), null);
+        world.pass(Duration.ofSeconds(1));
+        assertThat(world.call(Ending.BROKEN)).isEqualTo(1);
+        world.pass(Duration.ofSeconds(15));
+        assertThat(world.call(Ending.NO_ANSWER)).isEqualTo(1);
+        // Nobody knows whether the addition worked, so taking it back is not the same as doing nothing.
+        world.delete(List.of(world.live(pair("g0", "new")).orElseThrow()));
+        world.settle();
+        assertThat(world.provider).doesNotContain(pair("g0", "new"));
+        assertThat(world.calls.getLast()).isEqualTo("remove g0/new");
+    }
+
+    @Test
+    void anEmptiedTableIsOneHeldPlanWithoutACall() {
+        open(Map.of());
+        // Small groups, in which the budget alone would let most removals pass.
+        company(40, 4);
+        world.delete(List.copyOf(world.rows.values()));
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.waiting()).hasSize(1);
+        assertThat(world.summary(world.waiting().getFirst().getPlanId()).getDeletions())
+                .isEqualTo(160);
+    }
+
+    @Test
+    void aTruncatedTableIsOneHeldPlanWithoutACall() {
+        open(Map.of());
+        company(40, 4);
+        world.truncate();
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.waiting()).hasSize(1);
+        assertThat(world.summary(world.waiting().getFirst().getPlanId()).getDeletions())
+                .isEqualTo(160);
+    }
+
+    @Test
+    void whatASnapshotBringsBackIsHeld() {
+        open(Map.of());
+        company(2, 5);
+        Membership row = world.live(pair("g0", "u1")).orElseThrow();
+        world.delete(List.of(row));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+        world.snapshot(row);
+        world.settle();
+        assertThat(world.calls).hasSize(1);
+        assertThat(world.waiting()).hasSize(1);
+    }
+
+    @Test
+    void moreRemovalsOfAGroupThanItsBudgetAreHeldAndOtherGroupsGoOn() {
+        open(Map.of());
+        company(2, 20);
+        List<Membership> six = new ArrayList<>();
+        for (int u = 0; u < 6; u++) {
+            six.add(world.live(pair("g0", "u" + u)).orElseThrow());
+        }
+        world.deleteOneByOne(six);
+        world.delete(List.of(world.live(pair("g1", "u0")).orElseThrow()));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g1/u0");
+        assertThat(world.waiting()).hasSize(1);
+
+        String plan = world.waiting().getFirst().getPlanId();
+        world.add(pair("g0", "u3"), null);
+        world.command("release", plan);
+        world.settle();
+        assertThat(world.calls).as("u3 has moved since").hasSize(6).doesNotContain("remove g0/u3");
+        assertThat(world.summary(plan).getState()).isEqualTo("released");
+        assertThat(world.results).anyMatch(result -> result.getOutcome().equals("moved"));
+    }
+
+    @Test
+    void aRejectedPlanIsNeverMade() {
+        open(Map.of());
+        company(1, 10);
+        world.delete(List.copyOf(world.rows.values()));
+        world.settle();
+        String plan = world.waiting().getFirst().getPlanId();
+        world.command("reject", plan);
+        world.command("release", plan);
+        world.settle();
+        world.sync();
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.summary(plan).getState()).isEqualTo("rejected");
+    }
+
+    @Test
+    void protectedGroupsAndLastMembersAreHeld() {
+        open(Map.of());
+        company(1, 1);
+        world.group("adm", "Super Admins");
+        world.add(pair("adm", "u0"), null);
+        world.delete(List.of(world.live(pair("g0", "u0")).orElseThrow()));
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.waiting()).isNotEmpty();
+    }
+
+    @Test
+    void aClosedProviderGetsNoCallUntilItIsEnabledAndItsPlanReleased() {
+        open(Map.of("WRITEBACK_CONFIRMED", ""));
+        company(1, 3);
+        world.user("new");
+        world.add(pair("g0", "new"), null);
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.waiting()).hasSize(1);
+        String plan = world.waiting().getFirst().getPlanId();
+        world.command("release", plan);
+        world.settle();
+        assertThat(world.calls).as("still closed").isEmpty();
+        world.command("enable", "okta");
+        world.settle();
+        assertThat(world.calls).as("enabling is no release").isEmpty();
+        world.command("release", plan);
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/new");
+    }
+
+    @Test
+    void aChangeThatSomebodyElseMadeIsReassertedAcceptedOrHeld() {
+        for (String mode : List.of("reassert", "accept", "hold")) {
+            try (World each = new World(folder.resolve(mode), Map.of("WRITEBACK_CONFLICT", mode))) {
+                world = each;
+                company(1, 3);
+                world.user("new");
+                world.add(pair("g0", "new"), null);
+                world.settle();
+                // Before any sync saw it: nothing in the inventory will say that it is gone.
+                world.provider.remove(pair("g0", "new"));
+                world.pass(Duration.ofSeconds(10));
+                world.sync();
+                world.settle();
+                world.sync();
+                world.settle();
+                assertThat(world.calls.size()).as(mode).isEqualTo(mode.equals("reassert") ? 2 : 1);
+                assertThat(world.waiting()).as(mode).hasSize(mode.equals("hold") ? 1 : 0);
+            }
+        }
+        world = null;
+    }
+
+    @Test
+    void aPlanCanBeUndone() {
+        open(Map.of());
+        company(1, 10);
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.pass(Duration.ofSeconds(1));
+        world.callAll();
+        world.pass(Duration.ofSeconds(5));
+        // The plan's id is in what the applier reports; here it is the only one.
+        world.command("undo", world.lastPlan());
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1", "add g0/u1");
+        world.command("undo", world.firstPlan());
+        world.settle();
+        assertThat(world.calls).as("undone once").hasSize(2);
+    }
+
+    /** Random adds, removes, expiries, provider-side edits, syncs, failures: what people decided last stands. More: -Dwriteback.seeds=500. */
+    @Test
+    void whateverHappensBothEndsAgreeAndNothingLoops() {
+        int seeds = Integer.getInteger("writeback.seeds", 100);
+        for (int from = Integer.getInteger("writeback.seed", 0); from < seeds; from += 25) {
+            try (World each = new World(folder.resolve("seeds" + from), NO_BUDGET)) {
+                for (int seed = from; seed < Math.min(seeds, from + 25); seed++) {
+                    world = each;
+                    random(seed);
+                }
+            }
+        }
+        world = null;
+    }
+
+    private void random(int seed) {
+        Random random = new Random(seed);
+        world.account = "org" + seed;
+        world.provider.clear();
+        world.rows.clear();
+        world.calls.clear();
+        boolean hasEdits = seed % 3 != 0;
+        List<String> pairs = new ArrayList<>();
+        for (int g = 0; g < 3; g++) {
+            world.group("s" + seed + "g" + g);
+            for (int u = 0; u < 4; u++) {
+                if (g == 0) {
+                    world.user("s" + seed + "u" + u);
+                }
+                pairs.add(pair("s" + seed + "g" + g, "s" + seed + "u" + u));
+            }
+        }
+        for (String pair : pairs) {
+            if (random.nextBoolean()) {
+                world.imported(pair);
+            }
+        }
+        world.sync();
+        world.pass(Duration.ofSeconds(5), Duration.ofSeconds(1));
+        Map<String, Boolean> decided = new TreeMap<>();
+        Map<String, Instant> expiries = new TreeMap<>();
+        for (int step = 0; step < 24; step++) {
+            String pair = pairs.get(random.nextInt(pairs.size()));
+            expiries.entrySet().removeIf(entry -> {
+                boolean isOver = !entry.getValue().isAfter(world.now());
+                if (isOver && world.live(entry.getKey()).isEmpty()) {
+                    decided.put(entry.getKey(), false);
+                }
+                return isOver;
+            });
+            switch (random.nextInt(hasEdits ? 9 : 7)) {
+                case 0, 1 -> {
+                    if (world.live(pair).isEmpty()) {
+                        Instant expiry =
+                                random.nextInt(4) == 0 ? world.now().plusMillis(500 + random.nextInt(8000)) : null;
+                        world.add(pair, expiry);
+                        decided.put(pair, true);
+                        if (expiry != null) {
+                            expiries.put(pair, expiry);
+                        }
+                    }
+                }
+                case 2, 3 ->
+                    world.live(pair).ifPresent(row -> {
+                        world.delete(List.of(row));
+                        decided.put(pair, false);
+                        expiries.remove(pair);
+                    });
+                case 4 -> world.sync();
+                case 5, 6 -> world.call(Ending.values()[random.nextInt(3)]);
+                default -> {
+                    if (!world.provider.remove(pair)) {
+                        world.provider.add(pair);
+                    }
+                }
+            }
+            world.pass(Duration.ofMillis(random.nextInt(1500)), Duration.ofMillis(150));
+        }
+        world.pass(Duration.ofSeconds(10), Duration.ofSeconds(1));
+        for (int i = 0; i < 4; i++) {
+            world.settle();
+            world.pass(Duration.ofSeconds(30), Duration.ofSeconds(10));
+            world.settle();
+            world.sync();
+        }
+        int calls = world.calls.size();
+        world.settle();
+        world.sync();
+        world.settle();
+        assertThat(world.calls).as("seed %s: no echo, no loop", seed).hasSize(calls);
+        assertThat(world.waiting()).as("seed %s: nothing held", seed).isEmpty();
+        for (Instant expiry : expiries.values()) {
+            assertThat(expiry).as("expiries are over").isBefore(world.now());
+        }
+        expiries.forEach((pair, expiry) -> decided.put(pair, false));
+        Set<String> wrong = new TreeSet<>();
+        decided.forEach((pair, isIn) -> {
+            if (isIn != world.provider.contains(pair)) {
+                wrong.add(pair + (isIn ? " is missing" : " is there"));
+            }
+        });
+        assertThat(wrong)
+                .as("seed %s: what people decided, at the provider", seed)
+                .isEmpty();
+        assertThat(world.livePairs()).as("seed %s: Elder's rows", seed).isEqualTo(world.provider);
+    }
+}
