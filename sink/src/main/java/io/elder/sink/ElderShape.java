@@ -54,6 +54,7 @@ public enum ElderShape {
      */
     private static final Map<String, String> STAND_INS = Map.ofEntries(
             entry("authprovider.gcp", "oauth2"),
+            entry("authprovider.authentik", "oauth2"),
             entry("authprovider.aws", "oauth2"),
             entry("entitytype.server", "compute"),
             entry("entitytype.container", "compute"),
@@ -64,6 +65,7 @@ public enum ElderShape {
             entry("entitytype.identity", "user"),
             entry("entitytype.group", "user"),
             entry("authprovider.kubernetes", "oauth2"),
+            entry("authprovider.okta", "oauth2"),
             entry("dependencytype.bound_to", "related_to"),
             entry("dependencytype.member_of", "part_of"),
             entry("dependencytype.contains", "part_of"),

@@ -82,6 +82,7 @@ final class JobConfig implements Jobs {
             "USE_SSL",
             "USE_STARTTLS",
             "VERIFY_CERT",
+            "VERIFY_SSL",
             "CA_CERT",
             "CA_FILE",
             "CLOUD",

@@ -55,6 +55,14 @@ public interface Provider<C extends AutoCloseable> {
         return 10;
     }
 
+    /**
+     * How many parents' children are read at once, all under the one rate limit, where the client {@link #isShareable}.
+     * Worth it where each parent costs a request and there are thousands.
+     */
+    default int parentsAtOnce() {
+        return 1;
+    }
+
     /** Who the credentials are and what answered, in one line, for a person who tests a connection. */
     default String identity(C client) throws Exception {
         return name();

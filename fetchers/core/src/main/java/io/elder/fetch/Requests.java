@@ -1,6 +1,7 @@
 package io.elder.fetch;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.UUID;
@@ -31,6 +32,9 @@ public interface Requests {
 
     /** Makes one request. */
     <T> T request(Request<T> request) throws Exception;
+
+    /** Nobody asks here for so long: the system says that it will soon have enough. What is under way is not held up. */
+    default void rest(Duration pause) {}
 
     /**
      * Makes requests until the last page. An item is handed out once its page has arrived whole; normal return means that

@@ -21,11 +21,15 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.sql.SQLTransientException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -257,14 +261,14 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         Collected collected = new Collected(!children.isEmpty());
         read.restart();
         try {
-            for (byte[] object : parents.objects) {
+            eachParent(session, parents.objects, (own, object) -> {
                 JsonNode parent = JSON.readTree(object);
                 // Within one attempt: an object that is published twice counts twice, on both sides.
-                session.attemptOrGone(client -> {
-                    row.fetch().fetch(client, where, parent, read.out(row, where, collected));
+                own.attemptOrGone(client -> {
+                    row.fetch().fetch(client, where, parent, read.out(own, row, where, collected));
                     return null;
                 });
-            }
+            });
             session.attempt(client -> {
                 read.seal();
                 return null;
@@ -279,6 +283,61 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         sealed(session, read);
         for (Resource.Child<C> child : children) {
             fetchChildren(session, where, child, collected);
+        }
+    }
+
+    /** What is done about one parent. */
+    private interface ParentStep<S> {
+        void take(S session, byte[] parent) throws StoppedException, InterruptedException, IOException;
+    }
+
+    /** One after the other, or several at once where the provider can: the first failure ends all. */
+    private void eachParent(Session session, List<byte[]> parents, ParentStep<Session> step)
+            throws StoppedException, InterruptedException, IOException {
+        int lanes = provider.isShareable() ? Math.min(provider.parentsAtOnce(), parents.size()) : 1;
+        if (lanes <= 1) {
+            for (byte[] parent : parents) {
+                step.take(session, parent);
+            }
+            return;
+        }
+        Queue<byte[]> waiting = new ConcurrentLinkedQueue<>(parents);
+        AtomicReference<Exception> first = new AtomicReference<>();
+        Map<String, String> context = MDC.getCopyOfContextMap();
+        List<Thread> threads = new ArrayList<>();
+        for (int lane = 0; lane < lanes; lane++) {
+            threads.add(Thread.ofVirtual().unstarted(() -> {
+                MDC.setContextMap(context);
+                try (Session own = new Session(session.task, session.isAbandoned)) {
+                    for (byte[] parent = waiting.poll(); parent != null; parent = waiting.poll()) {
+                        step.take(own, parent);
+                    }
+                } catch (StoppedException | InterruptedException | IOException | RuntimeException e) {
+                    if (first.compareAndSet(null, e)) {
+                        threads.forEach(Thread::interrupt);
+                    }
+                }
+            }));
+        }
+        threads.forEach(Thread::start);
+        try {
+            for (Thread thread : threads) {
+                thread.join();
+            }
+        } catch (InterruptedException e) {
+            first.compareAndSet(null, e);
+            threads.forEach(Thread::interrupt);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+        }
+        switch (first.get()) {
+            case null -> {}
+            case StoppedException e -> throw e;
+            case InterruptedException e -> throw e;
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            case Exception e -> throw new IllegalStateException(e);
         }
     }
 
@@ -343,6 +402,12 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         Collected(boolean isWanted) {
             this.isWanted = isWanted;
         }
+
+        synchronized void add(String payload) {
+            if (isWanted) {
+                objects.add(payload.getBytes(StandardCharsets.UTF_8));
+            }
+        }
     }
 
     /** The reading of one scope, over all its attempts. */
@@ -364,22 +429,30 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         }
 
         Out out(Resource<C> row, Partition where, Collected collected) {
-            Requests requests = session.requests(where);
+            return out(session, row, where, collected);
+        }
+
+        /** @param own of the thread that will use it, where several read one scope */
+        Out out(Session own, Resource<C> row, Partition where, Collected collected) {
+            Requests requests = own.requests(where);
             return new Out() {
                 @Override
                 public void accept(ObjectNode object) {
-                    session.fence();
+                    own.fence();
                     ResourceKey key = new ResourceKey(provider.name(), where.account(), row.kind(), id(row, object));
                     String payload = json(object);
                     records.write(key, payload);
-                    if (collected.isWanted) {
-                        collected.objects.add(payload.getBytes(StandardCharsets.UTF_8));
-                    }
+                    collected.add(payload);
                 }
 
                 @Override
                 public <T> T request(Request<T> request) throws Exception {
                     return requests.request(request);
+                }
+
+                @Override
+                public void rest(Duration pause) {
+                    requests.rest(pause);
                 }
             };
         }
@@ -538,6 +611,12 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                 @Override
                 public <T> T request(Request<T> request) throws Exception {
                     return send(where, request);
+                }
+
+                @Override
+                public void rest(Duration pause) {
+                    Instant now = retries.clock().instant();
+                    paces.of(where, settings, now).notBefore(now.plus(pause));
                 }
             };
         }

@@ -5,8 +5,14 @@ import java.util.function.Function;
 
 /** The mappings of all providers. */
 public final class Mappings {
-    public static final List<Mapping> ALL =
-            List.of(new AwsMapping(), new AzureMapping(), new GcpMapping(), new KubernetesMapping(), new LdapMapping());
+    public static final List<Mapping> ALL = List.of(
+            new AuthentikMapping(),
+            new AwsMapping(),
+            new AzureMapping(),
+            new GcpMapping(),
+            new KubernetesMapping(),
+            new LdapMapping(),
+            new OktaMapping());
 
     private Mappings() {}
 

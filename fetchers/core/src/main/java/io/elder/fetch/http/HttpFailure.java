@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import java.io.IOException;
+import java.net.http.HttpHeaders;
 import java.util.Optional;
 
 /** An answer that is no success, or no JSON. The message names path, status and what the vendor said. */
@@ -12,17 +13,16 @@ public final class HttpFailure extends IOException {
 
     private final int status;
     private final transient JsonNode body;
-    private final Optional<String> retryAfter;
+    private final transient HttpHeaders headers;
 
     /**
      * @param body the vendor's answer; a missing node where it was no JSON
-     * @param retryAfter the header, as sent
      */
-    HttpFailure(String message, int status, JsonNode body, Optional<String> retryAfter) {
+    HttpFailure(String message, int status, JsonNode body, HttpHeaders headers) {
         super(message);
         this.status = status;
         this.body = body;
-        this.retryAfter = retryAfter;
+        this.headers = headers;
     }
 
     public int status() {
@@ -33,8 +33,14 @@ public final class HttpFailure extends IOException {
         return body;
     }
 
+    /** What came with the answer; none where this client itself did not like it. */
+    public HttpHeaders headers() {
+        return headers;
+    }
+
     /** What HTTP itself says of the status (RFC 9110 section 15, RFC 6585); vendors' own codes come before this. */
     public Verdict verdict() {
+        Optional<String> retryAfter = headers.firstValue("Retry-After");
         return switch (status) {
             case 200 -> new Verdict.Stop(StopReason.BAD_RESPONSE, getMessage());
             case 401 -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, getMessage());

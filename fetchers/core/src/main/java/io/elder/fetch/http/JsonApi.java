@@ -3,6 +3,7 @@ package io.elder.fetch.http;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -16,7 +17,6 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.zip.GZIPInputStream;
 
 /**
@@ -44,6 +44,9 @@ public final class JsonApi implements AutoCloseable {
 
     /** An answer's body and the headers that came with it, by lower-case name. */
     public record Answer(ObjectNode body, HttpHeaders headers) {}
+
+    /** The same of an answer that is a list. */
+    public record ListAnswer(ArrayNode body, HttpHeaders headers) {}
 
     /**
      * @param base scheme, host, port and, if any, a path that all others are below
@@ -78,8 +81,22 @@ public final class JsonApi implements AutoCloseable {
         return send(URI.create(trimmed(origin.toString()) + pathAndQuery));
     }
 
+    /** Like {@link #fetch}, where the answer is a list. */
+    public ListAnswer fetchList(String pathAndQuery) throws IOException, InterruptedException {
+        return list(URI.create(trimmed(origin.toString()) + pathAndQuery));
+    }
+
     /** A link as the server gave it. Throws {@link HttpFailure} where it leaves the origin. */
     public Answer follow(String link) throws IOException, InterruptedException {
+        return send(within(link));
+    }
+
+    /** Like {@link #follow}, where the answer is a list. */
+    public ListAnswer followList(String link) throws IOException, InterruptedException {
+        return list(within(link));
+    }
+
+    private URI within(String link) throws HttpFailure {
         URI target;
         try {
             target = origin.resolve(link);
@@ -93,10 +110,35 @@ public final class JsonApi implements AutoCloseable {
             throw badResponse("the next page is said to be at " + target.getScheme() + "://" + target.getAuthority()
                     + " (expected: " + origin.getScheme() + "://" + origin.getAuthority() + ")");
         }
-        return send(target);
+        return target;
     }
 
     private Answer send(URI target) throws IOException, InterruptedException {
+        Parsed answer = ask(target);
+        if (answer.body() instanceof ObjectNode body) {
+            return new Answer(body, answer.headers());
+        }
+        throw unexpected(target, answer, "a JSON object");
+    }
+
+    private ListAnswer list(URI target) throws IOException, InterruptedException {
+        Parsed answer = ask(target);
+        if (answer.body() instanceof ArrayNode body) {
+            return new ListAnswer(body, answer.headers());
+        }
+        throw unexpected(target, answer, "a JSON list");
+    }
+
+    private static HttpFailure unexpected(URI target, Parsed answer, String expected) {
+        return badResponse("GET " + target.getPath() + ": " + answer.status() + " with "
+                + answer.headers().firstValue("Content-Type").orElse("no content type") + ", "
+                + answer.bytes() + " bytes (expected: " + expected + ")");
+    }
+
+    /** A success, before anybody has looked at what it is. */
+    private record Parsed(int status, JsonNode body, int bytes, HttpHeaders headers) {}
+
+    private Parsed ask(URI target) throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(target)
                 .timeout(timeout)
                 .header("Accept", "application/json")
@@ -109,17 +151,9 @@ public final class JsonApi implements AutoCloseable {
         if (status / 100 != 2) {
             JsonNode body = isJson(response) ? parse(bytes) : MissingNode.getInstance();
             throw new HttpFailure(
-                    "GET " + target.getPath() + ": " + status + said(body),
-                    status,
-                    body,
-                    response.headers().firstValue("Retry-After"));
+                    "GET " + target.getPath() + ": " + status + said(body), status, body, response.headers());
         }
-        if (parse(bytes) instanceof ObjectNode body) {
-            return new Answer(body, response.headers());
-        }
-        throw badResponse("GET " + target.getPath() + ": " + status + " with "
-                + response.headers().firstValue("Content-Type").orElse("no content type") + ", "
-                + bytes.length + " bytes (expected: a JSON object)");
+        return new Parsed(status, parse(bytes), bytes.length, response.headers());
     }
 
     private static byte[] bytes(URI target, HttpResponse<InputStream> response) throws IOException {
@@ -170,7 +204,8 @@ public final class JsonApi implements AutoCloseable {
 
     /** As a success that makes no sense: trying again does not help. */
     private static HttpFailure badResponse(String message) {
-        return new HttpFailure(message, 200, MissingNode.getInstance(), Optional.empty());
+        return new HttpFailure(
+                message, 200, MissingNode.getInstance(), HttpHeaders.of(Map.of(), (name, value) -> true));
     }
 
     private static int port(URI uri) {

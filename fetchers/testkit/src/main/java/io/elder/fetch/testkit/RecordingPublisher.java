@@ -6,13 +6,14 @@ import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.RunEvent;
 import io.elder.schemas.avro.Task;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** Keeps in memory what a task publishes. */
 public final class RecordingPublisher implements Publisher {
-    private final List<Written> records = new ArrayList<>();
-    private final List<Sealed> seals = new ArrayList<>();
-    private final List<RunEvent> events = new ArrayList<>();
+    private final List<Written> records = Collections.synchronizedList(new ArrayList<>());
+    private final List<Sealed> seals = Collections.synchronizedList(new ArrayList<>());
+    private final List<RunEvent> events = Collections.synchronizedList(new ArrayList<>());
 
     /** A record in the log. */
     public record Written(ScopeKey scope, String attempt, ResourceKey key, String payload) {}
@@ -26,7 +27,7 @@ public final class RecordingPublisher implements Publisher {
             private long count;
 
             @Override
-            public void write(ResourceKey key, String payload) {
+            public synchronized void write(ResourceKey key, String payload) {
                 records.add(new Written(scope, attempt, key, payload));
                 count++;
             }
@@ -37,7 +38,7 @@ public final class RecordingPublisher implements Publisher {
             }
 
             @Override
-            public long count() {
+            public synchronized long count() {
                 return count;
             }
         };
@@ -55,7 +56,7 @@ public final class RecordingPublisher implements Publisher {
 
     /** The records that a seal vouches for. */
     public List<Written> sealedRecords() {
-        return records.stream()
+        return records().stream()
                 .filter(record -> seals.stream().anyMatch(seal -> seal.attempt().equals(record.attempt())))
                 .toList();
     }

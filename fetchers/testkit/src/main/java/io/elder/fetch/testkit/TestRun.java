@@ -17,6 +17,7 @@ import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -25,11 +26,11 @@ import java.util.List;
  */
 public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
     private final RecordingPublisher published = new RecordingPublisher();
-    private final List<Duration> pauses = new ArrayList<>();
+    private final List<Duration> pauses = Collections.synchronizedList(new ArrayList<>());
     private final String provider;
     private final TaskRunner<C> runner;
     private final Instant startedAt = Instant.ofEpochMilli(System.currentTimeMillis());
-    private Duration slept = Duration.ZERO;
+    private volatile Duration slept = Duration.ZERO;
 
     /** @param secrets what must be masked in messages */
     public TestRun(Provider<C> provider, Settings settings, Collection<String> secrets) {
@@ -47,7 +48,7 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
                 (scope, isSealed, count, millis) -> {});
     }
 
-    private void pause(Duration duration) {
+    private synchronized void pause(Duration duration) {
         pauses.add(duration);
         slept = slept.plus(duration);
     }
