@@ -63,6 +63,10 @@ final class JobConfig implements Jobs {
                             "ACCESS_TOKEN",
                             "PRIVATE_KEY"),
                     new Together("PROJECT_ID", "PROJECT_IDS", "FOLDER_ID", "ORGANIZATION_ID")),
+            "GOOGLE_WORKSPACE_",
+            List.of(new Together(
+                    Set.of("CREDENTIALS", "CREDENTIALS_JSON", "CREDENTIALS_PATH", "CREDENTIALS_FILE", "PRIVATE_KEY"),
+                    Set.of("PRIVATE_KEY_ID", "CLIENT_EMAIL", "CLIENT_ID", "TOKEN_URI"))),
             "KUBERNETES_",
             List.of(new Together(
                     Set.of("KUBECONFIG", "KUBECONFIG_PATH", "CLUSTERS", "IN_CLUSTER", "CREDENTIALS"),
@@ -78,6 +82,8 @@ final class JobConfig implements Jobs {
             "URL",
             "DOMAIN",
             "API_URL",
+            "ACCOUNTS_URL",
+            "CLOUD_URL",
             "PORT",
             "USE_SSL",
             "USE_STARTTLS",

@@ -349,6 +349,40 @@ class JobConfigTest {
                 .isEqualTo("elder@my-project-123.example in my-project-123 with ***");
     }
 
+    @Test
+    void aJobOfGoogleWorkspaceThatBringsAKeyHasNothingOfTheSites() throws SQLException {
+        environment.putAll(Map.of(
+                "GOOGLE_WORKSPACE_CREDENTIALS_PATH", "/etc/elder/site.json",
+                "GOOGLE_WORKSPACE_PRIVATE_KEY", "site-key",
+                "GOOGLE_WORKSPACE_CLIENT_EMAIL", "site@my-project-123.example",
+                "GOOGLE_WORKSPACE_ADMIN_EMAIL", "admin@example.com"));
+        job("{\"credentials_json\": {\"type\": \"service_account\", \"private_key\": \"job-key-4711\"}}");
+        Settings settings = configured("google_workspace").settings();
+        for (String name : List.of("CREDENTIALS_PATH", "PRIVATE_KEY", "CLIENT_EMAIL")) {
+            assertThat(settings.find("GOOGLE_WORKSPACE_" + name)).as(name).isEmpty();
+        }
+        assertThat(settings.text("GOOGLE_WORKSPACE_ADMIN_EMAIL")).isEqualTo("admin@example.com");
+    }
+
+    @Test
+    void aJobThatSaysWhereIbossIsLoggedInToIsNotSentTheSitesPassword() throws SQLException {
+        environment.putAll(Map.of(
+                "IBOSS_AUTH", "gateway",
+                "IBOSS_API_KEY", "site-key",
+                "IBOSS_USERNAME", "site-user",
+                "IBOSS_PASSWORD", "site-password"));
+        for (String field : List.of("api_url", "accounts_url", "cloud_url")) {
+            job("{\"" + field + "\": \"https://evil.example\"}");
+            Settings settings = configured("iboss").settings();
+            for (String name : List.of("API_KEY", "USERNAME", "PASSWORD")) {
+                assertThat(settings.find("IBOSS_" + name))
+                        .as(field + " and " + name)
+                        .isEmpty();
+            }
+            assertThat(settings.text("IBOSS_AUTH")).isEqualTo("gateway");
+        }
+    }
+
     private Jobs.Configured configured() throws SQLException {
         return configured("ldap");
     }

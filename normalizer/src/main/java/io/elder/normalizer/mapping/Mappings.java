@@ -9,7 +9,10 @@ public final class Mappings {
             new AuthentikMapping(),
             new AwsMapping(),
             new AzureMapping(),
+            new FleetdmMapping(),
             new GcpMapping(),
+            new GoogleWorkspaceMapping(),
+            new IbossMapping(),
             new KubernetesMapping(),
             new LdapMapping(),
             new OktaMapping());

@@ -1,0 +1,278 @@
+package io.elder.fetch.fleetdm;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.Page;
+import io.elder.fetch.Requests;
+import io.elder.fetch.http.JsonApi;
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+
+/** The REST API of one Fleet server. May be used by many threads. */
+final class FleetdmClient implements AutoCloseable {
+    private static final String API = "/api/v1/fleet";
+
+    private final FleetdmSettings settings;
+    private final HttpClient http;
+    private final JsonApi api;
+    private final ReentrantLock looking = new ReentrantLock();
+    private final Map<String, Set<String>> vulnerabilitiesOfHosts = new ConcurrentHashMap<>();
+    private Map<String, List<String>> osVersions;
+    private ObjectNode configuration;
+    private JsonNode user;
+
+    FleetdmClient(FleetdmSettings settings) {
+        this.settings = settings;
+        this.http = JsonApi.client(settings.url()).build();
+        this.api = new JsonApi(
+                settings.url(),
+                http,
+                () -> Map.of("Authorization", "Bearer " + settings.token().value()),
+                settings.timeout());
+    }
+
+    /** Proves the token, and that it sees the whole server. */
+    void open() throws IOException, InterruptedException {
+        user = get("/me").path("user");
+        String role = user.path("global_role").asText("");
+        if (role.isEmpty()) {
+            List<String> teams = new ArrayList<>();
+            user.path("teams").forEach(team -> teams.add(team.path("name").asText()));
+            throw new PartialException(who() + " has no global role, and sees only the hosts of its teams "
+                    + String.join(", ", teams)
+                    + "; the others would look deleted (expected: a user with the global role observer)");
+        }
+        configuration = get("/config");
+    }
+
+    /** The name in keys: ports change, and a server has one API. */
+    String host() {
+        return settings.url().getHost();
+    }
+
+    /** Whether there are teams: a server with a free licence answers that they must be paid for. */
+    boolean hasTeams() {
+        return !configuration.path("license").path("tier").asText("").equals("free");
+    }
+
+    /** Of the configuration what is no setting: the rest holds passwords, tokens and scripts. */
+    ObjectNode server() throws IOException, InterruptedException {
+        ObjectNode all = get("/config");
+        ObjectNode server = all.objectNode().put("id", host());
+        server.set("org_info", all.path("org_info"));
+        server.set("license", all.path("license"));
+        server.putObject("server_settings")
+                .set("server_url", all.path("server_settings").path("server_url"));
+        return server;
+    }
+
+    String who() {
+        return user.path("email").asText(user.path("name").asText("the token's user"));
+    }
+
+    String role() {
+        return user.path("global_role").asText();
+    }
+
+    ObjectNode configuration() {
+        return configuration;
+    }
+
+    /** @param path below the API's own */
+    ObjectNode get(String path) throws IOException, InterruptedException {
+        return api.get(API + path);
+    }
+
+    /** @param items what the list may be called: releases rename things */
+    record Listing(String path, List<String> items, Function<JsonNode, String> id) {}
+
+    /**
+     * Hands out a list, page by page. Pages are numbered, so who comes or goes meanwhile moves others from one page to another:
+     * unless as many different ones were seen as the server counts, the list was not whole.
+     */
+    void readAll(Listing listing, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
+        Set<String> seen = new HashSet<>();
+        long[] counted = {-1};
+        requests.pages(
+                cursor -> {
+                    Numbered page = page(listing, cursor == null ? 0 : Integer.parseInt(cursor));
+                    counted[0] = page.count();
+                    boolean isNew = page.items().stream()
+                            .anyMatch(item -> !seen.contains(listing.id().apply(item)));
+                    // Else a server that knows no pages, or says without end that there are more, would be asked for ever.
+                    if (!isNew && !page.isLast()) {
+                        throw new RepeatedPageException(
+                                listing.path() + ": page " + page.number() + " has nothing that was not seen before");
+                    }
+                    return new Page<>(page.items(), page.isLast() ? null : String.valueOf(page.number() + 1));
+                },
+                item -> {
+                    if (seen.add(listing.id().apply(item))) {
+                        each.accept(item);
+                    }
+                });
+        if (counted[0] >= 0 && counted[0] != seen.size()) {
+            throw new ChangedException(
+                    listing.path() + ": " + seen.size() + " of " + counted[0] + " were seen (expected: all)");
+        }
+    }
+
+    /** Hosts come without a count, which is a request of its own. */
+    void readHosts(Listing listing, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
+        long before = requests.request(this::hostCount);
+        long[] seen = {0};
+        readAll(listing, requests, host -> {
+            seen[0]++;
+            each.accept(host);
+        });
+        long after = requests.request(this::hostCount);
+        if (before != after || after != seen[0]) {
+            throw new ChangedException(listing.path() + ": " + seen[0] + " hosts were seen, where there were " + before
+                    + " before and " + after + " after (expected: the same number)");
+        }
+    }
+
+    private long hostCount() throws IOException, InterruptedException {
+        return get("/hosts/count").path("count").asLong(-1);
+    }
+
+    /** @param count of all pages together; negative where the server does not tell */
+    private record Numbered(int number, List<ObjectNode> items, boolean isLast, long count) {}
+
+    private Numbered page(Listing listing, int number) throws IOException, InterruptedException {
+        ObjectNode answer = get(listing.path() + (listing.path().contains("?") ? '&' : '?') + "page=" + number
+                + "&per_page=" + settings.pageSize());
+        long count = answer.path("count").asLong(-1);
+        Optional<String> name = listing.items().stream().filter(answer::has).findFirst();
+        if (name.isEmpty() && count != 0) {
+            // Not to be taken for an empty list.
+            throw new BadAnswerException(listing.path() + ": an answer with "
+                    + String.join(", ", (Iterable<String>) answer::fieldNames) + " (expected: "
+                    + String.join(" or ", listing.items()) + ")");
+        }
+        List<ObjectNode> items = new ArrayList<>();
+        name.map(answer::get).ifPresent(list -> list.forEach(item -> items.add((ObjectNode) item)));
+        JsonNode next = answer.path("meta").path("has_next_results");
+        boolean isLast = next.isBoolean()
+                ? !next.booleanValue()
+                // A page that is not full is the last; one that is fuller than asked for is the whole list.
+                : items.size() != settings.pageSize();
+        return new Numbered(number, items, isLast, count);
+    }
+
+    /**
+     * Which of the operating systems is meant, where a host only has a name; empty where none or several are. They are read
+     * once.
+     */
+    Optional<String> findOsVersionId(String name, String platform, Listing listing, Requests requests)
+            throws Exception {
+        looking.lockInterruptibly();
+        try {
+            if (osVersions == null) {
+                Map<String, List<String>> found = new HashMap<>();
+                readAll(listing, requests, os -> {
+                    String id = listing.id().apply(os);
+                    String called = os.path("name").asText();
+                    found.computeIfAbsent(called, unused -> new ArrayList<>()).add(id);
+                    found.computeIfAbsent(called + "/" + os.path("platform").asText(), unused -> new ArrayList<>())
+                            .add(id);
+                });
+                osVersions = found;
+            }
+            for (String key : List.of(name + "/" + platform, name)) {
+                List<String> ids = osVersions.getOrDefault(key, List.of());
+                if (ids.size() == 1) {
+                    return Optional.of(ids.getFirst());
+                }
+            }
+            return Optional.empty();
+        } finally {
+            looking.unlock();
+        }
+    }
+
+    /** A host with its software, whose vulnerabilities are kept until they are asked for. */
+    ObjectNode hostWithSoftware(String id) throws IOException, InterruptedException {
+        JsonNode host = get("/hosts/" + id).path("host");
+        if (!(host instanceof ObjectNode object)) {
+            throw new BadAnswerException("/hosts/" + id + ": an answer without a host");
+        }
+        vulnerabilitiesOfHosts.put(id, vulnerabilities(object));
+        return object;
+    }
+
+    /** The vulnerabilities of a host's software, each once. */
+    Set<String> vulnerabilitiesOf(String hostId, Requests requests) throws Exception {
+        Set<String> kept = vulnerabilitiesOfHosts.remove(hostId);
+        return kept != null
+                ? kept
+                : vulnerabilities(requests.request(() -> {
+                    ObjectNode host = hostWithSoftware(hostId);
+                    vulnerabilitiesOfHosts.remove(hostId);
+                    return host;
+                }));
+    }
+
+    private static Set<String> vulnerabilities(JsonNode host) {
+        Set<String> vulnerabilities = new TreeSet<>();
+        for (JsonNode software : host.path("software")) {
+            software.path("vulnerabilities")
+                    .forEach(each ->
+                            vulnerabilities.add(each.path("cve").asText().intern()));
+        }
+        vulnerabilities.remove("");
+        return vulnerabilities;
+    }
+
+    @Override
+    public void close() {
+        http.close();
+    }
+
+    /** What was answered is a part, and can't be told from the whole. */
+    static final class PartialException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        PartialException(String message) {
+            super(message);
+        }
+    }
+
+    /** An answer that has not what was asked for. */
+    static final class BadAnswerException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        BadAnswerException(String message) {
+            super(message);
+        }
+    }
+
+    /** The list was another at the end than at the start. */
+    static final class ChangedException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        ChangedException(String message) {
+            super(message);
+        }
+    }
+
+    /** The server gives the same page again and again. */
+    static final class RepeatedPageException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        RepeatedPageException(String message) {
+            super(message);
+        }
+    }
+}
