@@ -89,6 +89,7 @@ final class JobConfig implements Jobs {
             "USE_STARTTLS",
             "VERIFY_CERT",
             "VERIFY_SSL",
+            "FINGERPRINT",
             "CA_CERT",
             "CA_FILE",
             "CLOUD",

@@ -15,7 +15,9 @@ public final class Mappings {
             new IbossMapping(),
             new KubernetesMapping(),
             new LdapMapping(),
-            new OktaMapping());
+            new LxdMapping(),
+            new OktaMapping(),
+            new VcenterMapping());
 
     private Mappings() {}
 
