@@ -130,14 +130,12 @@ final class Demo implements AutoCloseable {
             }
         } else if (!hasExplained) {
             hasExplained = true;
-            out.accept("""
-
-                            Did they really go, or was it a mistake? A person decides, from another terminal:
-                              ./elder held list                what waits
-                              ./elder held show PLAN           every resource that it would delete
-                              ./elder held release PLAN        they are gone: delete their rows
-                              ./elder held reject PLAN         keep the rows
-                    """.indent(-12).stripTrailing());
+            out.accept("");
+            out.accept("        Did they really go, or was it a mistake? You decide, from another terminal:");
+            out.accept("          ./elder held list            what waits");
+            out.accept("          ./elder held show PLAN       every resource that it would delete");
+            out.accept("          ./elder held release PLAN    they are gone: delete their rows");
+            out.accept("          ./elder held reject PLAN     it was a mistake: keep the rows");
             out.accept("");
         }
     }

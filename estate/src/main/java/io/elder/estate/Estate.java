@@ -11,8 +11,8 @@ import java.util.function.Function;
 
 /** The company with all its systems, and what happens to it while somebody looks. */
 public final class Estate implements AutoCloseable {
-    /** The place that is lost: only its machines and their disks stand in Elder for it, so few plans are held. */
-    public static final Company.Place LOST = Company.Place.GCP;
+    /** The place that is lost: one kind of one connector stands for its machines, so one plan is held. */
+    public static final Company.Place LOST = Company.Place.VCENTER;
 
     private static final Duration BETWEEN_CHANGES = Duration.ofSeconds(3);
     private static final Duration LATER = Duration.ofSeconds(10);
@@ -21,17 +21,26 @@ public final class Estate implements AutoCloseable {
 
     private final Company company = new Company();
     private final List<SimulatedSystem> systems = new ArrayList<>();
+    private final Map<String, String> settings = new LinkedHashMap<>();
     private Instant nextChange;
     private Instant loss;
 
     public Estate() {
         for (Function<Company, SimulatedSystem> system : List.<Function<Company, SimulatedSystem>>of(
+                SimulatedAuthentik::new,
                 SimulatedAws::new,
                 SimulatedAzure::new,
                 SimulatedDirectory::new,
+                SimulatedFleet::new,
                 SimulatedGcp::new,
-                SimulatedKubernetes::new)) {
+                SimulatedGoogleWorkspace::new,
+                SimulatedIboss::new,
+                SimulatedKubernetes::new,
+                SimulatedLxd::new,
+                SimulatedOkta::new,
+                SimulatedVcenter::new)) {
             systems.add(system.apply(company));
+            settings.putAll(systems.getLast().settings());
         }
     }
 
@@ -41,8 +50,6 @@ public final class Estate implements AutoCloseable {
 
     /** The settings that make Elder's connectors read all of it, all but {@code ..._SYNC_INTERVAL}. */
     public Map<String, String> settings() {
-        Map<String, String> settings = new LinkedHashMap<>();
-        systems.forEach(system -> settings.putAll(system.settings()));
         return settings;
     }
 

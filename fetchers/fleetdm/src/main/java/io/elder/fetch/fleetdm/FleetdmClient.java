@@ -110,7 +110,8 @@ final class FleetdmClient implements AutoCloseable {
                     counted[0] = page.count();
                     boolean isNew = page.items().stream()
                             .anyMatch(item -> !seen.contains(listing.id().apply(item)));
-                    // Else a server that knows no pages, or says without end that there are more, would be asked for ever.
+                    // Else a server that knows no pages, or says without end that there are more, would be asked for
+                    // ever.
                     if (!isNew && !page.isLast()) {
                         throw new RepeatedPageException(
                                 listing.path() + ": page " + page.number() + " has nothing that was not seen before");

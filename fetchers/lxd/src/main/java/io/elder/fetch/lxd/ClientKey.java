@@ -52,8 +52,8 @@ final class ClientKey {
             return factory.getKeyManagers()[0];
         } catch (GeneralSecurityException | IOException e) {
             // Without the cause: it may quote what it could not read.
-            throw new BadConfigurationException("LXD_CERT and LXD_KEY: " + e.getClass().getSimpleName()
-                    + " (expected: a certificate in PEM, and its key)");
+            throw new BadConfigurationException("LXD_CERT and LXD_KEY: "
+                    + e.getClass().getSimpleName() + " (expected: a certificate in PEM, and its key)");
         }
     }
 

@@ -114,8 +114,8 @@ public final class LxdClient implements AutoCloseable {
         body.put(
                 hasField ? "trust_token" : "password",
                 settings.token().orElseThrow().text().value());
-        HttpRequest request = HttpRequest.newBuilder(URI.create(
-                        url.toString().replaceFirst("/$", "") + "/1.0/certificates"))
+        HttpRequest request = HttpRequest.newBuilder(
+                        URI.create(url.toString().replaceFirst("/$", "") + "/1.0/certificates"))
                 .timeout(settings.timeout())
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofString(body.toString()))
@@ -174,7 +174,8 @@ public final class LxdClient implements AutoCloseable {
         String type = envelope.path("type").asText();
         if (!type.equals("sync")) {
             throw new LxdFailure(
-                    StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": an answer of type " + type + " (expected: sync)");
+                    StopReason.BAD_RESPONSE,
+                    "GET " + pathAndQuery + ": an answer of type " + type + " (expected: sync)");
         }
         return envelope.path("metadata");
     }

@@ -32,14 +32,16 @@ public final class LxdProvider implements Provider<LxdClient> {
     private static final String NETWORKS = "features.networks";
 
     /** Options whose values are told. People keep passwords in all others: {@code user.*}, {@code environment.*}, cloud-init. */
-    private static final Predicate<String> HARMLESS = Pattern.compile("(image|limits|boot|features|restricted|backups|snapshots|ipv4|ipv6|bridge|dns|ovn|fan|volume|zfs|lvm|"
-                    + "btrfs|ceph|cephfs|scheduler)\\..*|security\\.[a-z.]*|volatile\\.(uuid|base_image|[^.]+\\.hwaddr|"
-                    + "initial_source|last_state\\.power)|source|size|parent|vlan|mtu|network|migration\\.stateful")
+    private static final Predicate<String> HARMLESS = Pattern.compile(
+                    "(image|limits|boot|features|restricted|backups|snapshots|ipv4|ipv6|bridge|dns|ovn|fan|volume|zfs|lvm|"
+                            + "btrfs|ceph|cephfs|scheduler)\\..*|security\\.[a-z.]*|volatile\\.(uuid|base_image|[^.]+\\.hwaddr|"
+                            + "initial_source|last_state\\.power)|source|size|parent|vlan|mtu|network|migration\\.stateful")
             .asMatchPredicate();
 
     /** Even among those. */
-    private static final Predicate<String> SECRET =
-            Pattern.compile("(?i).*(password|secret|token|passphrase|api[._-]?key).*").asMatchPredicate();
+    private static final Predicate<String> SECRET = Pattern.compile(
+                    "(?i).*(password|secret|token|passphrase|api[._-]?key).*")
+            .asMatchPredicate();
 
     @Override
     public String name() {
@@ -80,8 +82,7 @@ public final class LxdProvider implements Provider<LxdClient> {
                 Resource.root(
                         "lxd_project",
                         "name",
-                        (lxd, where, out) ->
-                                hand(lxd, out.request(() -> lxd.list("/1.0/projects?recursion=1")), out)),
+                        (lxd, where, out) -> hand(lxd, out.request(() -> lxd.list("/1.0/projects?recursion=1")), out)),
                 ofProjects("lxd_instance", "name", "/1.0/instances?recursion=2", project -> true),
                 ofProjects("lxd_image", "fingerprint", "/1.0/images?recursion=1", project -> has(project, IMAGES)),
                 ofProjects("lxd_network", "name", "/1.0/networks?recursion=1", project -> has(project, NETWORKS)),
@@ -136,7 +137,8 @@ public final class LxdProvider implements Provider<LxdClient> {
             String kind, String name, String pathAndQuery, Predicate<JsonNode> hasOwn) {
         return Resource.root(
                 kind,
-                object -> object.path("project").asText() + "/" + object.path(name).asText(),
+                object -> object.path("project").asText() + "/"
+                        + object.path(name).asText(),
                 (lxd, where, out) -> {
                     List<ObjectNode> projects = out.request(() -> lxd.list("/1.0/projects?recursion=1")).stream()
                             .filter(hasOwn)
@@ -155,8 +157,7 @@ public final class LxdProvider implements Provider<LxdClient> {
                                 objects.forEach(object -> object.put("project", called)
                                         .put("imageProject", owner(project, IMAGES))
                                         .put("networkProject", owner(project, NETWORKS)));
-                                return new Page<>(
-                                        objects, at + 1 < projects.size() ? Integer.toString(at + 1) : null);
+                                return new Page<>(objects, at + 1 < projects.size() ? Integer.toString(at + 1) : null);
                             },
                             object -> {
                                 // A host's other interfaces are listed too, and in a cluster those of whoever answers.
@@ -178,7 +179,8 @@ public final class LxdProvider implements Provider<LxdClient> {
         for (ObjectNode pool : out.request(() -> lxd.list("/1.0/storage-pools?recursion=1"))) {
             // Members have a pool's parts, and one answers for itself only.
             if (!isClustered && pool.path("status").asText().equals("Created")) {
-                String path = "/1.0/storage-pools/" + LxdClient.encoded(pool.path("name").asText()) + "/resources";
+                String path = "/1.0/storage-pools/"
+                        + LxdClient.encoded(pool.path("name").asText()) + "/resources";
                 pool.set("resources", out.request(() -> lxd.object(path)));
             }
             accept(lxd, pool, out);

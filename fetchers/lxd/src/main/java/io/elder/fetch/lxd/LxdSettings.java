@@ -37,13 +37,16 @@ record LxdSettings(
             }
             return decoded;
         });
-        List<URI> urls = settings.find("LXD_URL").map(List::of).orElseGet(() -> token.map(TrustToken::addresses)
-                        .orElse(List.of()))
+        List<URI> urls = settings
+                .find("LXD_URL")
+                .map(List::of)
+                .orElseGet(() -> token.map(TrustToken::addresses).orElse(List.of()))
                 .stream()
-                .flatMap(text -> url(text).or(() -> {
-                    settings.problem("LXD_URL", text, "a URL such as https://lxd.example.com:8443");
-                    return Optional.empty();
-                })
+                .flatMap(text -> url(text)
+                        .or(() -> {
+                            settings.problem("LXD_URL", text, "a URL such as https://lxd.example.com:8443");
+                            return Optional.empty();
+                        })
                         .stream())
                 .toList();
         if (urls.isEmpty() && settings.find("LXD_URL").isEmpty()) {

@@ -95,7 +95,8 @@ class LxdAnswersTest {
                 .filteredOn(record -> record.key().id().equals("default/web"))
                 .singleElement()
                 .satisfies(record -> assertThat(record.payload())
-                        .contains("\"limits.memory\":\"4GiB\"", "\"user.password\":null", "\"cloud-init.user-data\":null")
+                        .contains(
+                                "\"limits.memory\":\"4GiB\"", "\"user.password\":null", "\"cloud-init.user-data\":null")
                         .doesNotContain("canary", "snapshots"));
     }
 
@@ -210,9 +211,8 @@ class LxdAnswersTest {
             List<Output> rows = rows(everything(lxd.settings())).toList();
             List<String> keys = rows.stream().map(Output::key).toList();
             assertThat(keys).hasSizeGreaterThan(100).doesNotHaveDuplicates();
-            assertThat(rows)
-                    .allSatisfy(row -> assertThat(keys)
-                            .containsAll(row.row().getReferences().values()));
+            assertThat(rows).allSatisfy(row -> assertThat(keys)
+                    .containsAll(row.row().getReferences().values()));
         }
     }
 

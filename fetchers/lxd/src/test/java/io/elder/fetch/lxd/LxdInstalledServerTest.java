@@ -62,12 +62,12 @@ class LxdInstalledServerTest {
         List<Output> rows = rows(published);
         List<String> keys = rows.stream().map(Output::key).toList();
         assertThat(keys).doesNotHaveDuplicates();
-        assertThat(rows)
-                .allSatisfy(
-                        row -> assertThat(keys).containsAll(row.row().getReferences().values()));
+        assertThat(rows).allSatisfy(row -> assertThat(keys)
+                .containsAll(row.row().getReferences().values()));
         // From the image, to the pool, to the network.
-        assertThat(rows.stream().filter(row -> row.key().contains("from-image#")).map(row -> row.row()
-                        .getTable()))
+        assertThat(rows.stream()
+                        .filter(row -> row.key().contains("from-image#"))
+                        .map(row -> row.row().getTable()))
                 .containsExactlyInAnyOrder("dependencies", "dependencies", "network_entity_mappings");
     }
 
@@ -100,9 +100,7 @@ class LxdInstalledServerTest {
         introduced.put("LXD_TRUST_TOKEN", token);
         try {
             try (LxdClient lxd = new LxdProvider().connect(Settings.of(introduced))) {
-                assertThat(new LxdProvider().identity(lxd))
-                        .contains(": LXD 5.")
-                        .doesNotContain(token);
+                assertThat(new LxdProvider().identity(lxd)).contains(": LXD 5.").doesNotContain(token);
             }
             // It stays trusted, with the token that was used and without it.
             assertThat(instances(read(introduced))).hasSize(25);
@@ -186,7 +184,8 @@ class LxdInstalledServerTest {
     private static Set<String> truth() throws IOException, InterruptedException {
         Set<String> instances = new TreeSet<>();
         for (JsonNode each : JSON.readTree(lxc("list", "--all-projects", "--format", "json"))) {
-            instances.add(each.path("project").asText() + "/" + each.path("name").asText());
+            instances.add(
+                    each.path("project").asText() + "/" + each.path("name").asText());
         }
         return instances;
     }

@@ -70,8 +70,8 @@ final class LxdVendor {
     static Answer error(int status, String words) {
         return Answer.of(
                         status,
-                        "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\",\"error_code\":" + status
-                                + ",\"error\":\"" + words + "\",\"metadata\":null}")
+                        "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\",\"error_code\":"
+                                + status + ",\"error\":\"" + words + "\",\"metadata\":null}")
                 .header("Content-Type", "application/json");
     }
 }
