@@ -61,7 +61,7 @@ PRESEED
 }
 
 start() {
-  install_packages lxd lxd-client openssl curl
+  install_packages lxd lxd-client openssl || return 1
   mkdir -p "$LXD_DIR"
   setsid lxd --group root --logfile "$dir/lxd.log" >"$dir/lxd.out" 2>&1 </dev/null &
   echo $! >"$dir/lxd.pid"

@@ -1,9 +1,7 @@
 package io.elder.bench;
 
 import com.unboundid.ldap.sdk.LDAPException;
-import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.schemas.ElderTable;
-import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -21,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -29,8 +28,8 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Kills roles at random moments while a directory is changed and read again and again. Whenever a run is visible, kills or
- * not, the tables must equal the directory.
+ * Lets things fail at random moments while a directory is changed and read again and again. Whenever a run is visible, faults
+ * or not, the tables must equal the directory.
  */
 final class FaultCampaign {
     /** The fewest with which a closed branch is more than may be deleted at once. */
@@ -89,9 +88,10 @@ final class FaultCampaign {
 
     private final Path folder;
     private final int records;
-    private final int kills;
+    private final int faults;
     private final long seed;
     private final Duration gap;
+    private final Set<String> kinds;
     private final PrintStream out;
     private final FaultReport report;
     private final FaultOracle oracle = new FaultOracle();
@@ -100,37 +100,42 @@ final class FaultCampaign {
     private volatile String phase = Round.FIRST.toString();
     private volatile int asked;
     private volatile boolean isQuiet;
+    private volatile boolean mayFail;
     private volatile Exception driverFailure;
     private FaultDirectory.Expected expected;
     private int syncs;
 
-    /** @param gap the longest time between a role's recovery and the next kill */
-    FaultCampaign(Path folder, int records, int kills, long seed, Duration gap, PrintStream out) {
+    /**
+     * @param gap the longest time between the recovery from a fault and the next, and of a fault that lasts
+     * @param kinds of {@link Fault#KINDS}
+     */
+    FaultCampaign(Path folder, int records, int faults, long seed, Duration gap, Set<String> kinds, PrintStream out) {
         this.folder = folder;
         this.records = records;
-        this.kills = kills;
+        this.faults = faults;
         this.seed = seed;
         this.gap = gap;
+        this.kinds = kinds;
         this.out = out;
-        this.report = new FaultReport(records, kills, seed);
+        this.report = new FaultReport(records, faults, seed);
     }
 
     FaultReport run() throws Exception {
-        out.printf(Locale.ROOT, "%d records, %d kills, seed %d; logs are in %s%n", records, kills, seed, folder);
+        out.printf(Locale.ROOT, "%d records, %d faults, seed %d; logs are in %s%n", records, faults, seed, folder);
         try (FaultDirectory directory = new FaultDirectory(records, seed);
-                Servers servers = Servers.prepared(folder, EmbeddedDatabase.Durability.FAST);
-                RoleProcesses roles = new RoleProcesses(folder, environment(servers));
-                Connection connection = servers.connect()) {
+                FaultySite site = new FaultySite(folder, directory.port());
+                RoleProcesses roles = new RoleProcesses(folder, environment(site))) {
             for (String role : RoleProcesses.ROLES) {
                 roles.start(role);
             }
             roles.awaitHealthy(UP);
             say("all roles are healthy");
             expected = directory.expected();
-            int job = createJob(connection, directory.port());
-            Thread driver = Thread.ofPlatform().name("syncs").start(() -> drive(servers, directory, job));
+            int job = ask(
+                    site, connection -> createJob(connection, site.toDirectory().port()));
+            Thread driver = Thread.ofPlatform().name("syncs").start(() -> drive(site, directory, job));
             try {
-                kill(roles);
+                strike(roles, Fault.all(roles, site));
             } finally {
                 isQuiet = true;
                 driver.join();
@@ -139,17 +144,39 @@ final class FaultCampaign {
                 throw driverFailure;
             }
             roles.awaitHealthy(UP);
-            say("the last kill is over; once more, undisturbed");
-            sync(connection, Round.QUIET, job);
-            last(connection, servers, job);
+            say("the last fault is over; once more, undisturbed");
+            sync(site, Round.QUIET, job);
+            last(site, job);
             report.finish(seconds());
             return report;
         }
     }
 
-    private static Map<String, String> environment(Servers servers) {
-        Map<String, String> environment = new LinkedHashMap<>(servers.environment());
+    /** A question to the database, which may be away, read-only or crash meanwhile. */
+    private interface Question<T> {
+        T ask(Connection connection) throws SQLException;
+    }
+
+    private static <T> T ask(FaultySite site, Question<T> question) throws SQLException, InterruptedException {
+        long end = System.nanoTime() + UP.toNanos();
+        while (true) {
+            try (Connection connection = site.connect()) {
+                return question.ask(connection);
+            } catch (SQLException e) {
+                // Class 42 is our own mistake.
+                if (System.nanoTime() > end || String.valueOf(e.getSQLState()).startsWith("42")) {
+                    throw e;
+                }
+                Thread.sleep(POLL_MILLIS);
+            }
+        }
+    }
+
+    private static Map<String, String> environment(FaultySite site) {
+        Map<String, String> environment = new LinkedHashMap<>(site.environment());
         environment.put("DISCOVERY_JOB_TIMEOUT", "20m");
+        // The directory may be away for as long as a fault lasts.
+        environment.put("SYNC_MAX_RETRIES", "8");
         return environment;
     }
 
@@ -174,16 +201,16 @@ final class FaultCampaign {
         }
     }
 
-    /** Changes and syncs, until the last kill is done; ends with a directory that is as it should be. */
-    private void drive(Servers servers, FaultDirectory directory, int job) {
-        try (Connection connection = servers.connect()) {
+    /** Changes and syncs, until the last fault is over; ends with a directory that is as it should be. */
+    private void drive(FaultySite site, FaultDirectory directory, int job) {
+        try {
             Round round = Round.FIRST;
-            sync(connection, round, job);
+            sync(site, round, job);
             boolean wasHeld = false;
             while (!isQuiet || !wasHeld || round == Round.MASS_DELETION) {
                 round = round.next();
                 change(directory, round);
-                sync(connection, round, job);
+                sync(site, round, job);
                 wasHeld |= round == Round.MASS_DELETION;
             }
         } catch (SQLException | LDAPException | InterruptedException | RuntimeException e) {
@@ -221,17 +248,25 @@ final class FaultCampaign {
     }
 
     /** Queues a run, unless it is the first, which comes by itself; waits until it is visible; and looks. */
-    private void sync(Connection connection, Round round, int job) throws SQLException, InterruptedException {
+    private void sync(FaultySite site, Round round, int job) throws SQLException, InterruptedException {
         phase = round.toString();
         asked = syncs + 1;
+        mayFail = false;
         if (round != Round.FIRST) {
-            try (Statement update = connection.createStatement()) {
-                update.execute("update discovery_jobs set next_run_at = now() where id = " + job);
-            }
+            queue(site, job);
         }
-        Run run = awaitRun(connection, round);
+        Run run = awaitRun(site, round);
+        while (mayFail && !run.status().equals(round.status)) {
+            // The directory could not be read whole. Nothing that was there may be gone, and another run sets it right.
+            say("sync " + syncs + " (" + round + "): " + run.status() + ", for want of the directory; again");
+            report.repeated(run.status());
+            mayFail = false;
+            asked = syncs + 1;
+            queue(site, job);
+            run = awaitRun(site, round);
+        }
         phase = "between syncs";
-        List<String> differences = oracle.compare(connection, expected.tables());
+        List<String> differences = ask(site, connection -> oracle.compare(connection, expected.tables()));
         if (!run.status().equals(round.status)) {
             differences.add("status: " + run.status() + " " + run.error() + " (expected: " + round.status + ")");
         }
@@ -257,10 +292,24 @@ final class FaultCampaign {
         report.sync(syncs, round, run.status(), run.seconds(), differences);
     }
 
-    private Run awaitRun(Connection connection, Round round) throws SQLException, InterruptedException {
+    /** Once, even if the answer is lost with the connection. */
+    private void queue(FaultySite site, int job) throws SQLException, InterruptedException {
+        String once = "sync " + (syncs + 1);
+        ask(site, connection -> {
+            try (PreparedStatement update = connection.prepareStatement(
+                    "update discovery_jobs set next_run_at = now(), name = ? where id = ?" + " and name <> ?")) {
+                update.setString(1, once);
+                update.setInt(2, job);
+                update.setString(3, once);
+                return update.executeUpdate();
+            }
+        });
+    }
+
+    private Run awaitRun(FaultySite site, Round round) throws SQLException, InterruptedException {
         long end = System.nanoTime() + SYNC.toNanos();
         while (true) {
-            List<Run> runs = runs(connection);
+            List<Run> runs = ask(site, FaultCampaign::runs);
             if (runs.size() > syncs) {
                 syncs++;
                 return runs.get(syncs - 1);
@@ -292,46 +341,65 @@ final class FaultCampaign {
         return runs;
     }
 
-    private void kill(RoleProcesses roles) throws IOException, InterruptedException {
+    private void strike(RoleProcesses roles, List<Fault> all) throws Exception {
         Random random = new Random(seed);
-        List<String> deck = new ArrayList<>();
+        List<Fault> wanted =
+                all.stream().filter(fault -> kinds.contains(fault.kind())).toList();
+        List<Fault> deck = new ArrayList<>();
         int sync = 0;
         int inSync = 0;
-        for (int i = 1; i <= kills && driverFailure == null; i++) {
+        for (int i = 1; i <= faults && driverFailure == null; i++) {
             // Else a small campaign would spend all of them on the first sync, where nothing is deleted.
-            while (inSync >= Math.max(2, kills / 8) && asked == sync && driverFailure == null) {
+            while (inSync >= Math.max(2, faults / 8) && asked == sync && driverFailure == null) {
                 note(roles);
                 Thread.sleep(POLL_MILLIS);
             }
-            long next = System.nanoTime() + random.nextLong(gap.toNanos());
-            while (System.nanoTime() < next) {
-                note(roles);
-                Thread.sleep(POLL_MILLIS);
-            }
+            watch(roles, random.nextLong(gap.toNanos()));
             inSync = asked == sync ? inSync + 1 : 1;
             sync = asked;
             if (deck.isEmpty()) {
                 // In random order, and each as often as any other.
-                deck.addAll(RoleProcesses.ROLES);
+                deck.addAll(wanted);
                 Collections.shuffle(deck, random);
             }
-            String role = deck.removeLast();
+            Fault fault = deck.removeLast();
             String during = phase;
-            roles.killAndRestart(role);
-            recovering.put(role, System.nanoTime());
-            report.kill(role, during);
-            say(String.format(Locale.ROOT, "kill %d/%d: %s, during: %s", i, kills, role, during));
-            // Some die while they or others are still coming up.
-            boolean awaitsRecovery = i == kills || random.nextInt(10) < 7;
+            long lasts = fault.lasting() ? random.nextLong(2 * gap.toNanos()) : 0;
+            mayFail |= fault.mayFailARun();
+            fault.strike().take();
+            watch(roles, lasts);
+            fault.heal().take();
+            mayFail |= fault.mayFailARun();
+            long healed = System.nanoTime();
+            fault.victims().forEach(role -> recovering.put(role, healed));
+            report.fault(fault.name(), during);
+            say(String.format(
+                    Locale.ROOT,
+                    "fault %d/%d: %s%s, during: %s",
+                    i,
+                    faults,
+                    fault.name(),
+                    fault.lasting() ? String.format(Locale.ROOT, " for %.1f s", lasts / 1e9) : "",
+                    during));
+            // Some strike while others are still coming up.
+            boolean awaitsRecovery = i == faults || random.nextInt(10) < 7;
             long end = System.nanoTime() + UP.toNanos();
             while (awaitsRecovery && !recovering.isEmpty()) {
                 if (System.nanoTime() > end) {
                     throw new IllegalStateException(recovering.keySet() + ": not healthy " + UP.toSeconds()
-                            + " s after kill -9; logs are in " + folder);
+                            + " s after " + fault.name() + "; logs are in " + folder);
                 }
                 note(roles);
                 Thread.sleep(POLL_MILLIS);
             }
+        }
+    }
+
+    private void watch(RoleProcesses roles, long nanos) throws InterruptedException {
+        long end = System.nanoTime() + nanos;
+        while (System.nanoTime() < end) {
+            note(roles);
+            Thread.sleep(POLL_MILLIS);
         }
     }
 
@@ -344,13 +412,13 @@ final class FaultCampaign {
         });
     }
 
-    private void last(Connection connection, Servers servers, int job)
-            throws SQLException, InterruptedException, ExecutionException {
+    private void last(FaultySite site, int job) throws SQLException, InterruptedException, ExecutionException {
         for (ElderTable table : FaultOracle.TABLES) {
             report.rows(table.sqlName(), oracle.counts(table));
         }
         List<String> differences = new ArrayList<>();
-        try (Statement statement = connection.createStatement();
+        try (Connection connection = site.connect();
+                Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("select (select count(*) from pipeline.runs),"
                         + " (select status || ' ' || coalesce(last_error, '') from discovery_jobs where id = " + job
                         + ")")) {
@@ -362,16 +430,16 @@ final class FaultCampaign {
                 differences.add("the job's status: " + row.getString(2) + " (expected: completed)");
             }
         }
-        long letters = deadLetters(servers);
+        long letters = deadLetters(site);
         if (letters > 0) {
             differences.add(letters + " dead letters (expected: none)");
         }
         differences.forEach(report::difference);
     }
 
-    private static long deadLetters(Servers servers) throws InterruptedException, ExecutionException {
-        String topic = servers.kafka().topics().deadletter().name();
-        try (Admin admin = Admin.create(servers.kafka().common())) {
+    private static long deadLetters(FaultySite site) throws InterruptedException, ExecutionException {
+        String topic = site.kafka().topics().deadletter().name();
+        try (Admin admin = Admin.create(site.kafka().common())) {
             Map<TopicPartition, OffsetSpec> partitions = new LinkedHashMap<>();
             admin.describeTopics(List.of(topic))
                     .allTopicNames()

@@ -16,9 +16,10 @@ final class FaultReport {
     private record Sync(int number, String round, String status, double seconds, int differences) {}
 
     private final int records;
-    private final int kills;
+    private final int faults;
     private final long seed;
-    private final Map<String, Integer> killed = new TreeMap<>();
+    private final Map<String, Integer> struck = new TreeMap<>();
+    private final Map<String, Integer> repeated = new TreeMap<>();
     private final Map<String, List<Double>> recoveries = new TreeMap<>();
     private final Map<String, Integer> during = new LinkedHashMap<>();
     private final Map<String, long[]> rows = new LinkedHashMap<>();
@@ -26,11 +27,10 @@ final class FaultReport {
     private final List<String> differences = new ArrayList<>();
     private double seconds;
 
-    FaultReport(int records, int kills, long seed) {
+    FaultReport(int records, int faults, long seed) {
         this.records = records;
-        this.kills = kills;
+        this.faults = faults;
         this.seed = seed;
-        RoleProcesses.ROLES.forEach(role -> killed.put(role, 0));
     }
 
     /** Empty if every promise was kept. */
@@ -46,16 +46,21 @@ final class FaultReport {
                 .count();
     }
 
-    /** How many kills hit a role while a sync was under way. */
-    int killsDuringSyncs() {
+    /** How many faults fell into a sync. */
+    int faultsDuringSyncs() {
         return during.entrySet().stream()
                 .filter(phase -> !phase.getKey().equals("between syncs"))
                 .mapToInt(Map.Entry::getValue)
                 .sum();
     }
 
-    void kill(String role, String phase) {
-        killed.merge(role, 1, Integer::sum);
+    /** A run that did not see all of the directory and said so. */
+    void repeated(String status) {
+        repeated.merge(status, 1, Integer::sum);
+    }
+
+    void fault(String name, String phase) {
+        struck.merge(name, 1, Integer::sum);
         during.merge(phase, 1, Integer::sum);
     }
 
@@ -81,16 +86,18 @@ final class FaultReport {
     }
 
     void print(PrintStream out) {
-        out.printf(Locale.ROOT, "%n%-28s %6s %17s %9s%n", "role", "kills", "healthy after", "longest");
-        killed.forEach((role, count) -> out.printf(
+        out.printf(Locale.ROOT, "%n%-28s %6s%n", "fault", "times");
+        struck.forEach((fault, count) -> out.printf(Locale.ROOT, "%-28s %6d%n", fault, count));
+        out.printf(Locale.ROOT, "%n%-28s %6s %17s %9s%n", "role", "times", "healthy after", "longest");
+        RoleProcesses.ROLES.forEach(role -> out.printf(
                 Locale.ROOT,
                 "%-28s %6d %10.1f s (p50) %7.1f s%n",
                 role,
-                count,
+                recoveries.getOrDefault(role, List.of()).size(),
                 percentile(role, 50),
                 percentile(role, 100)));
         out.printf(
-                Locale.ROOT, "%n%-28s %6s %6s %17s %11s%n", "syncs", "runs", "kills", "seconds (p50)", "differences");
+                Locale.ROOT, "%n%-28s %6s %6s %17s %11s%n", "syncs", "runs", "faults", "seconds (p50)", "differences");
         byRound()
                 .forEach((round, some) -> out.printf(
                         Locale.ROOT,
@@ -106,13 +113,15 @@ final class FaultReport {
                                 50),
                         some.stream().mapToInt(Sync::differences).sum()));
         out.printf(Locale.ROOT, "%-28s %6s %6d%n", "between syncs", "", during.getOrDefault("between syncs", 0));
+        repeated.forEach(
+                (status, count) -> out.printf(Locale.ROOT, "%-28s %6d%n", "repeated, as they were " + status, count));
         out.printf(Locale.ROOT, "%n%-28s %8s %16s%n", "table", "live", "deleted softly");
         rows.forEach((table, counts) -> out.printf(Locale.ROOT, "%-28s %8d %16d%n", table, counts[0], counts[1]));
         out.printf(
                 Locale.ROOT,
-                "%n%d records, %d kills, %d syncs compared, seed %d, %.0f s: %s%n",
+                "%n%d records, %d faults, %d syncs compared, seed %d, %.0f s: %s%n",
                 records,
-                killed.values().stream().mapToInt(Integer::intValue).sum(),
+                struck.values().stream().mapToInt(Integer::intValue).sum(),
                 syncs.size(),
                 seed,
                 seconds,
@@ -122,13 +131,14 @@ final class FaultReport {
 
     ObjectNode json() {
         ObjectNode json = new ObjectMapper().createObjectNode();
-        json.put("records", records).put("kills", kills).put("seed", seed).put("seconds", rounded(seconds));
+        json.put("records", records).put("faults", faults).put("seed", seed).put("seconds", rounded(seconds));
+        ObjectNode kinds = json.putObject("times");
+        struck.forEach(kinds::put);
         ObjectNode roles = json.putObject("roles");
-        killed.forEach((role, count) -> roles.putObject(role)
-                .put("kills", count)
+        RoleProcesses.ROLES.forEach(role -> roles.putObject(role)
                 .put("healthy_after_p50_s", rounded(percentile(role, 50)))
                 .put("healthy_after_max_s", rounded(percentile(role, 100))));
-        ObjectNode phases = json.putObject("kills_during");
+        ObjectNode phases = json.putObject("faults_during");
         during.forEach(phases::put);
         ArrayNode compared = json.putArray("syncs");
         syncs.forEach(sync -> compared.addObject()

@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,12 +18,18 @@ import picocli.CommandLine.Spec;
         name = "faults",
         mixinStandardHelpOptions = true,
         description = {
-            "Kills roles with -9 at random moments while a generated directory is changed and synced again and again.",
+            "Lets processes, networks, the broker and the database fail at random moments while a generated directory is changed and synced again and again.",
             "Whenever a run is visible, the tables must equal the directory, column by column. Exit code 1 if they ever did not."
         })
 final class FaultsCommand implements Callable<Integer> {
-    @Option(names = "--kills", defaultValue = "50", description = "how many (default: ${DEFAULT-VALUE})")
-    private int kills;
+    @Option(names = "--faults", defaultValue = "60", description = "how many (default: ${DEFAULT-VALUE})")
+    private int faults;
+
+    @Option(
+            names = "--kinds",
+            split = ",",
+            description = "which: kill, freeze, broker, database, network (default: all of them)")
+    private Set<String> kinds = Fault.KINDS;
 
     @Option(
             names = "--records",
@@ -33,13 +40,14 @@ final class FaultsCommand implements Callable<Integer> {
     @Option(
             names = "--seed",
             defaultValue = "1",
-            description = "of the directory, its changes, and who is killed after how long (default: ${DEFAULT-VALUE})")
+            description = "of the directory, its changes, and what fails after how long (default: ${DEFAULT-VALUE})")
     private long seed;
 
     @Option(
             names = "--gap",
             defaultValue = "3000",
-            description = "most milliseconds before the next kill (default: ${DEFAULT-VALUE})")
+            description =
+                    "most milliseconds before the next fault, and half of the longest fault (default: ${DEFAULT-VALUE})")
     private int gap;
 
     @Option(names = "--work", description = "an empty folder for servers and logs, kept (default: a temporary folder)")
@@ -53,7 +61,10 @@ final class FaultsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        check(kills >= 0, "--kills: " + kills + " (expected: 0 or more)");
+        check(faults >= 0, "--faults: " + faults + " (expected: 0 or more)");
+        check(
+                Fault.KINDS.containsAll(kinds),
+                "--kinds: " + String.join(",", kinds) + " (expected: any of " + String.join(", ", Fault.KINDS) + ")");
         check(
                 records >= FaultCampaign.LEAST_RECORDS,
                 "--records: " + records + " (expected: " + FaultCampaign.LEAST_RECORDS + " or more)");
@@ -62,7 +73,7 @@ final class FaultsCommand implements Callable<Integer> {
         PrintStream progress = json ? System.err : System.out;
         FaultReport report;
         try {
-            report = new FaultCampaign(folder, records, kills, seed, Duration.ofMillis(gap), progress).run();
+            report = new FaultCampaign(folder, records, faults, seed, Duration.ofMillis(gap), kinds, progress).run();
         } catch (IllegalStateException e) {
             System.err.println("elder: " + e.getMessage());
             return 1;

@@ -90,6 +90,17 @@ public final class RoleProcesses implements AutoCloseable {
                         launch(name, role.command(), role.environment())));
     }
 
+    /** Sends a signal by its name, such as {@code STOP}. */
+    void signal(String name, String signal) throws IOException, InterruptedException {
+        long pid = roles.get(name).process().pid();
+        int status = new ProcessBuilder("kill", "-" + signal, Long.toString(pid))
+                .start()
+                .waitFor();
+        if (status != 0) {
+            throw new IllegalStateException("kill -" + signal + " " + name + ": exit " + status + " (expected: 0)");
+        }
+    }
+
     /** Runs a command to its end. */
     public int run(String name, List<String> command, Map<String, String> more)
             throws IOException, InterruptedException {

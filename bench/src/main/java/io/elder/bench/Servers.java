@@ -16,9 +16,9 @@ import java.util.Map;
 final class Servers implements AutoCloseable {
     static final String DATABASE = "elder";
 
-    private static final String OWNER = "postgres";
-    private static final String WORKER = "elder_worker";
-    private static final String PASSWORD = "worker-password";
+    static final String OWNER = "postgres";
+    static final String WORKER = "elder_worker";
+    static final String PASSWORD = "worker-password";
 
     private final EmbeddedBroker broker;
     private final EmbeddedDatabase database;
@@ -44,10 +44,7 @@ final class Servers implements AutoCloseable {
     static Servers prepared(Path folder, EmbeddedDatabase.Durability durability) throws SQLException {
         Servers servers = empty(folder, durability);
         try {
-            Migrations.migrate(servers.database.jdbcUrl(OWNER, DATABASE), OWNER, "");
-            try (Connection connection = servers.connect()) {
-                Migrations.setWorkerPassword(connection, PASSWORD);
-            }
+            migrate(servers.database);
             TopicCreation.createMissing(servers.kafka());
             return servers;
         } catch (SQLException | RuntimeException e) {
@@ -56,16 +53,28 @@ final class Servers implements AutoCloseable {
         }
     }
 
+    static void migrate(EmbeddedDatabase database) throws SQLException {
+        Migrations.migrate(database.jdbcUrl(OWNER, DATABASE), OWNER, "");
+        try (Connection connection = database.connect(DATABASE)) {
+            Migrations.setWorkerPassword(connection, PASSWORD);
+        }
+    }
+
     /** What every role is told. */
     Map<String, String> environment() {
+        return environment(
+                broker.bootstrapServers(), database.url(WORKER, PASSWORD, DATABASE), database.url(OWNER, DATABASE));
+    }
+
+    static Map<String, String> environment(String bootstrapServers, String databaseUrl, String cdcDatabaseUrl) {
         Map<String, String> environment = new LinkedHashMap<>();
-        environment.put("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers());
+        environment.put("KAFKA_BOOTSTRAP_SERVERS", bootstrapServers);
         // Its ids are fingerprints of the schemas, so processes of one build agree on them.
         environment.put("SCHEMA_REGISTRY_URL", "inprocess://bench");
         environment.put("TOPIC_PARTITIONS", "2");
         environment.put("TOPIC_REPLICATION_FACTOR", "1");
-        environment.put("DATABASE_URL", database.url(WORKER, PASSWORD, DATABASE));
-        environment.put("CDC_DATABASE_URL", database.url(OWNER, DATABASE));
+        environment.put("DATABASE_URL", databaseUrl);
+        environment.put("CDC_DATABASE_URL", cdcDatabaseUrl);
         environment.put("CDC_SESSION_TIMEOUT", "2s");
         environment.put("CDC_TRANSACTION_TIMEOUT", "3s");
         return environment;

@@ -3,6 +3,7 @@ package io.elder.normalizer;
 import io.elder.normalizer.state.Arrival;
 import io.elder.normalizer.state.HeldKeys;
 import io.elder.normalizer.state.OpenPlan;
+import io.elder.normalizer.state.Person;
 import io.elder.normalizer.state.ResourceState;
 import io.elder.normalizer.state.ScopeState;
 import io.elder.schemas.Topics;
@@ -35,15 +36,19 @@ import org.apache.kafka.streams.state.StoreBuilder;
 /** Raw records in, inventory out; see {@code DESIGN.md}. */
 public final class NormalizerTopology {
     static final String INVENTORY = "inventory";
+    static final String PERSONS = "persons-out";
+    static final String INVENTORY_LINKS = "inventory-links";
     static final String REPORTS = "seal-reports";
     static final String HELD_ITEMS = "held-items";
     static final String HELD_SUMMARIES = "held-summaries";
     static final String VERDICTS = "verdicts-out";
     static final String DEADLETTER = "deadletter";
     static final String DEADLETTER_SCOPES = "deadletter-scopes";
+    static final String DEADLETTER_PERSONS = "deadletter-persons";
     private static final String OBSERVATIONS = "observations";
     private static final String CARRIED_OUT = "verdicts-carried-out";
     private static final String JUDGE = "judge";
+    private static final String SAME_PERSON = "same-person";
 
     private NormalizerTopology() {}
 
@@ -53,6 +58,7 @@ public final class NormalizerTopology {
         Tally tally = new Tally(with.meters());
         Deserializer<RawRecord> raw = reader(with.serdes());
         Deserializer<Verdict> verdicts = reader(with.serdes());
+        Deserializer<InventoryRecord> identities = reader(with.serdes());
         Deserializer<ScopeEvent> events = reader(with.serdes());
         Serializer<InventoryRecord> inventory = writer(with.serdes());
         Serializer<ScopeEvent> reports = writer(with.serdes());
@@ -95,6 +101,7 @@ public final class NormalizerTopology {
                         marksEverywhere,
                         OBSERVATIONS,
                         CARRIED_OUT)
+                .addSink(PERSONS, topics.persons().name(), key, inventory, OBSERVATIONS, CARRIED_OUT)
                 .addSink(REPORTS, topics.scopes().name(), key, reports, OBSERVATIONS)
                 .addSink(HELD_ITEMS, topics.held().name(), key, held, CARRIED_OUT)
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)
@@ -104,7 +111,12 @@ public final class NormalizerTopology {
                 .addStateStore(store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE)
                 .addSink(VERDICTS, topics.verdicts().name(), key, decided, everywhere, JUDGE)
                 .addSink(HELD_SUMMARIES, topics.held().name(), key, held, JUDGE)
-                .addSink(DEADLETTER_SCOPES, topics.deadletter().name(), asItWas, asItWas, JUDGE);
+                .addSink(DEADLETTER_SCOPES, topics.deadletter().name(), asItWas, asItWas, JUDGE)
+                .addSource("persons", in, in, topics.persons().name())
+                .addProcessor(SAME_PERSON, () -> new SamePerson(identities, tally), "persons")
+                .addStateStore(store(SamePerson.PERSONS, new StateSerde<Person>(Person.getClassSchema())), SAME_PERSON)
+                .addSink(INVENTORY_LINKS, topics.inventory().name(), key, inventory, SAME_PERSON)
+                .addSink(DEADLETTER_PERSONS, topics.deadletter().name(), asItWas, asItWas, SAME_PERSON);
     }
 
     private static Set<Integer> all(int partitions) {

@@ -43,6 +43,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
     private ProcessorContext<Object, Object> context;
     private Stores stores;
     private Letters letters;
+    private Rows rows;
 
     Observations(NormalizerSettings settings, Deserializer<RawRecord> records, Tally tally) {
         this.settings = settings;
@@ -55,6 +56,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         context = started;
         stores = Stores.of(started);
         letters = new Letters(started, NormalizerTopology.DEADLETTER, tally);
+        rows = new Rows(started);
         started.schedule(PURGE_INTERVAL, PunctuationType.WALL_CLOCK_TIME, this::purge);
     }
 
@@ -157,7 +159,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
                     ByteBuffer.wrap(Stores.ROWS.bytes(output.row()))));
             InventoryRecord row = new InventoryRecord(
                     output.key(), raw.getScope(), raw.getRunId(), raw.getObservedAt(), output.row());
-            context.forward(new Record<Object, Object>(output.key(), row, timestamp), NormalizerTopology.INVENTORY);
+            rows.send(last, row, timestamp);
         }
         for (OutputState gone : left.values()) {
             if (gone.getDeletedAt() != null) {
@@ -167,8 +169,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             changed = true;
             after.add(Stores.deleted(gone, at));
             stores.graves().put(Stores.grave(at, key), Stores.NOTHING);
-            context.forward(
-                    Stores.deletion(gone, raw.getScope(), raw.getRunId(), at, timestamp), NormalizerTopology.INVENTORY);
+            rows.send(gone, Stores.deletion(gone, raw.getScope(), raw.getRunId(), at), timestamp);
         }
         // Two outputs deleted at one instant share a grave: the one that stays dead needs it back.
         for (OutputState output : after) {
@@ -240,8 +241,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
                 if (output.getDeletedAt() == null || output.getDeletedAt() >= until) {
                     kept.add(output);
                 } else {
-                    context.forward(
-                            new Record<Object, Object>(output.getKey(), null, now), NormalizerTopology.INVENTORY);
+                    rows.purge(output, now);
                 }
             }
             if (kept.isEmpty() && resource.getClaims().isEmpty()) {

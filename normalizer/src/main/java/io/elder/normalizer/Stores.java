@@ -14,7 +14,6 @@ import java.util.List;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
-import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
@@ -88,9 +87,18 @@ record Stores(
         return new OutputState(output.getKey(), output.getContentHash(), at, at, output.getRow());
     }
 
-    static Record<Object, Object> deletion(OutputState output, String scope, String runId, long at, long timestamp) {
-        Row last = ROWS.record(array(output.getRow()));
-        Row gone = new Row(
+    /** The row as it was last sent. */
+    static Row row(OutputState output) {
+        return ROWS.record(array(output.getRow()));
+    }
+
+    static InventoryRecord deletion(OutputState output, String scope, String runId, long at) {
+        return new InventoryRecord(output.getKey(), scope, runId, Instant.ofEpochMilli(at), gone(row(output)));
+    }
+
+    /** The same row, deleted: everything else is as it was last seen. */
+    static Row gone(Row last) {
+        return new Row(
                 last.getTable(),
                 true,
                 last.getContentHash(),
@@ -98,10 +106,6 @@ record Stores(
                 last.getReferences(),
                 last.getAttributes(),
                 last.getTags());
-        return new Record<>(
-                output.getKey(),
-                new InventoryRecord(output.getKey(), scope, runId, Instant.ofEpochMilli(at), gone),
-                timestamp);
     }
 
     private static byte[] array(ByteBuffer buffer) {

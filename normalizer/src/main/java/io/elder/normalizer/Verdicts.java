@@ -32,6 +32,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     private ProcessorContext<Object, Object> context;
     private Stores stores;
     private Letters letters;
+    private Rows rows;
 
     Verdicts(Duration heldExpiry, Deserializer<Verdict> verdicts, Tally tally) {
         this.heldExpiry = heldExpiry;
@@ -44,6 +45,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         context = started;
         stores = Stores.of(started);
         letters = new Letters(started, NormalizerTopology.DEADLETTER, tally);
+        rows = new Rows(started);
     }
 
     @Override
@@ -130,8 +132,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                 }
                 outputs.add(Stores.deleted(output, at));
                 stores.graves().put(Stores.grave(at, key), Stores.NOTHING);
-                context.forward(
-                        Stores.deletion(output, scope, verdict.getRunId(), at, now), NormalizerTopology.INVENTORY);
+                rows.send(output, Stores.deletion(output, scope, verdict.getRunId(), at), now);
             }
             stores.put(key, new ResourceState(Math.max(at, resource.getObservedAt()), claims, outputs));
         }

@@ -334,6 +334,94 @@ class NormalizerTopologyTest {
                         KeyValue.pair("ldap/host/ldap_user/alice#entity", null));
     }
 
+    @Test
+    void identitiesThatShareAVerifiedAddressAreLinkedToTheFirst() {
+        person("cyd", 1, "Ann@Example.com", true);
+        assertThat(links()).isEmpty();
+        person("bea", 2, "ann@example.com", true);
+        assertThat(links()).containsExactly("cyd -> bea");
+        person("ann", 3, "ann@example.com ", true);
+        assertThat(links()).containsExactly("bea -> ann", "cyd -> ann");
+        person("dan", 4, "ann@example.com", false);
+        person("eve", 4, "eve@example.com", true);
+        assertThat(links()).isEmpty();
+    }
+
+    @Test
+    void aLinkGoesWithEitherEndAndWithTheAddress() {
+        person("ann", 1, "a@example.com", true);
+        person("bea", 1, "a@example.com", true);
+        person("cyd", 1, "a@example.com", true);
+        seal(SCOPE, 1, 3);
+        links();
+        person("bea", 2, "b@example.com", true);
+        assertThat(links()).containsExactly("bea -/-> ann");
+        person("cyd", 2, "a@example.com", true);
+        seal(SCOPE, 2, 2);
+        // Who came first is gone, and nobody is left to point to.
+        assertThat(links()).containsExactly("cyd -/-> ann");
+        person("ann", 3, "a@example.com", true);
+        assertThat(links()).containsExactly("cyd -> ann");
+        person("cyd", 4, "a@example.com", false);
+        assertThat(links()).containsExactly("cyd -/-> ann");
+    }
+
+    @Test
+    void aLinkIsNeverOlderThanTheLastWordOnIt() {
+        person("bea", 50, "a@example.com", true);
+        person("cyd", 60, "a@example.com", true);
+        links();
+        person(OTHER_SCOPE, "ann", 5, "a@example.com", true);
+        assertThat(rows().stream()
+                        .filter(record -> record.getKey().endsWith("#same_person"))
+                        .map(InventoryRecord::getObservedAt))
+                .containsExactly(at(60), at(60));
+    }
+
+    @Test
+    void aPurgedIdentityTakesItsLinkWithIt() {
+        person("ann", 1, "a@example.com", true);
+        person("bea", 1, "a@example.com", true);
+        seal(SCOPE, 1, 2);
+        person("ann", 2, "a@example.com", true);
+        seal(SCOPE, 2, 1);
+        rows();
+        driver.advanceWallClockTime(Duration.ofDays(31));
+        assertThat(inventory.readKeyValuesToList())
+                .containsExactly(
+                        KeyValue.pair("ldap/host/ldap_user/bea", null),
+                        KeyValue.pair("ldap/host/ldap_user/bea#same_person", null),
+                        KeyValue.pair("ldap/host/ldap_user/bea#entity", null));
+    }
+
+    private void person(String name, int minute, String email, boolean isVerified) {
+        person(SCOPE, name, minute, email, isVerified);
+    }
+
+    private void person(String scope, String name, int minute, String email, boolean isVerified) {
+        send(
+                scope,
+                name,
+                minute,
+                payload(name, name)
+                        .replaceFirst("\\{", "{\"email\":\"" + email + "\",\"email_verified\":" + isVerified + ","));
+    }
+
+    /** The links that were written since the last look. */
+    private List<String> links() {
+        return rows().stream()
+                .filter(record -> record.getKey().endsWith("#same_person"))
+                .map(record -> (Row) record.getBody())
+                .map(row -> name(row.getReferences().get("source"))
+                        + (row.getDeleted() ? " -/-> " : " -> ")
+                        + name(row.getReferences().get("target")))
+                .toList();
+    }
+
+    private static String name(String key) {
+        return key.substring(key.lastIndexOf('/') + 1);
+    }
+
     private Topology topology() {
         NormalizerSettings settings = NormalizerSettings.from(Settings.of(Map.of()));
         return NormalizerTopology.topology(new TopicsAndSettings(TOPICS, settings, serdes, new SimpleMeterRegistry()));

@@ -77,6 +77,11 @@ public record Topics(String prefix, Duration rawRetention) {
         return Topic.keptFor(DAY.multipliedBy(90), prefix + "verdicts", Verdict.class);
     }
 
+    /** Identities by their verified e-mail address: those of one person meet here. */
+    public Topic<InventoryRecord> persons() {
+        return Topic.keptFor(DAY.multipliedBy(7), prefix + "persons", InventoryRecord.class);
+    }
+
     public Topic<HeldPlan> held() {
         return Topic.compacted(prefix + "held", HeldPlan.class);
     }
@@ -92,7 +97,7 @@ public record Topics(String prefix, Duration rawRetention) {
         CAPTURED_TABLES.forEach(table -> all.add(cdc(table)));
         PROVIDERS.forEach(provider -> all.add(tasks(provider)));
         PROVIDERS.forEach(provider -> all.add(raw(provider)));
-        all.addAll(List.of(runs(), inventory(), scopes(), verdicts(), held(), deadletter()));
+        all.addAll(List.of(runs(), inventory(), scopes(), verdicts(), persons(), held(), deadletter()));
         return List.copyOf(all);
     }
 }

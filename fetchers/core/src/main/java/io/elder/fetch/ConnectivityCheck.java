@@ -39,6 +39,7 @@ public final class ConnectivityCheck {
         out.println("Elder Worker Service - Connectivity Test");
         out.println(RULE);
         boolean isFine = true;
+        int enabled = 0;
         if (settings.database().isPresent()) {
             isFine = database(out);
         }
@@ -51,6 +52,7 @@ public final class ConnectivityCheck {
                 out.println("✗ " + title + ": disabled");
                 continue;
             }
+            enabled++;
             Outcome outcome = connect(provider, null, Fetcher.jobs(settings, Optional.empty()));
             out.println(
                     outcome.ok()
@@ -59,7 +61,11 @@ public final class ConnectivityCheck {
             isFine &= outcome.ok();
         }
         out.println(RULE);
-        out.println(isFine ? "All enabled tests passed! Worker is ready to run." : "Some tests failed. See above.");
+        if (enabled == 0) {
+            out.println("No connector is enabled (expected: e.g. LDAP_ENABLED=true and the settings of LDAP).");
+        } else {
+            out.println(isFine ? "All enabled tests passed! Worker is ready to run." : "Some tests failed. See above.");
+        }
         out.println(RULE);
         return isFine;
     }
@@ -101,9 +107,10 @@ public final class ConnectivityCheck {
             boolean isOurs = e instanceof BadConfigurationException
                     || e instanceof SettingsException
                     || e instanceof SQLException;
-            String message = !isOurs && provider.classify(e) instanceof Verdict.Stop stop
-                    ? stop.reason().label() + ": " + stop.message()
-                    : e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+            String message = Trouble.ofNetwork(e)
+                    .orElseGet(() -> !isOurs && provider.classify(e) instanceof Verdict.Stop stop
+                            ? stop.reason().label() + ": " + stop.message()
+                            : Trouble.inWords(e));
             return new Outcome(false, redactor.redact(message));
         }
     }

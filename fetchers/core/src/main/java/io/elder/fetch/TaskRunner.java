@@ -711,7 +711,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         }
 
         private String message(Exception failure) {
-            return failure.getMessage() == null ? failure.getClass().getSimpleName() : failure.getMessage();
+            return Trouble.inWords(failure);
         }
 
         private C client() throws Exception {

@@ -81,6 +81,7 @@ public final class LdapMapping implements Mapping {
                 .set("full_name", fullName.map(name -> Output.within(255, name)))
                 .set("is_active", enabled)
                 .refer("organization", organization)
+                .attribute("email_verified", raw.maybeYes("email_verified"))
                 .build();
         String display = fullName.or(() -> attributes.firstText("displayname"))
                 .or(() -> attributes.firstText("cn"))

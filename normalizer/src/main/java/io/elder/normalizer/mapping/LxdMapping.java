@@ -162,7 +162,11 @@ public final class LxdMapping implements Mapping {
                 .attribute("ephemeral", raw.maybeYes("ephemeral"))
                 .attribute("stateful", raw.maybeYes("stateful"))
                 .attribute("privileged", config.maybeText("security.privileged"))
-                .attribute("config_keys", raw.in("config").fields())
+                .attribute(
+                        "config_keys",
+                        raw.in("config").fields().stream()
+                                .filter(option -> !option.startsWith("volatile."))
+                                .toList())
                 .attribute("created_at", raw.maybeText("created_at"))
                 .tags("lxd", type, state)
                 .build());

@@ -138,6 +138,20 @@ public final class EmbeddedDatabase implements AutoCloseable {
         return postmaster(data);
     }
 
+    /** Ends all of its processes at once, as a crash would: what was committed is replayed from the log at the next start. */
+    public void crash() {
+        long pid = pid();
+        if (pid > 0) {
+            // SIGQUIT is PostgreSQL's immediate shutdown; SIGKILL would leave its children behind.
+            signal(pid, "QUIT");
+            ProcessHandle.of(pid).ifPresent(process -> {
+                if (!ended(process, 10)) {
+                    throw new IllegalStateException("PostgreSQL: process " + pid + " is there 10 s after SIGQUIT");
+                }
+            });
+        }
+    }
+
     @Override
     public void close() {
         long pid = postmaster(data);

@@ -213,6 +213,7 @@ public final class LdapProvider implements Provider<LdapClient> {
                     ObjectNode json = json(ldap, where, entry, ous);
                     json.put("username", LdapEntries.findText(entry, username).orElse(null));
                     json.put("email", LdapEntries.findText(entry, email).orElse(null));
+                    json.put("email_verified", settings.isEmailVerified());
                     json.put("full_name", LdapEntries.findText(entry, fullName).orElse(null));
                     json.put("enabled", LdapEntries.isEnabled(entry));
                     out.accept(json);

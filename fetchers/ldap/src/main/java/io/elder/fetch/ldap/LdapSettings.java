@@ -19,6 +19,7 @@ import java.util.regex.Pattern;
  *
  * @param server host name, lower-cased: the account of everything that is read
  * @param bindDn a DN, a user principal name or {@code DOMAIN\\user}; empty binds anonymously
+ * @param isEmailVerified whether nobody but administrators writes e-mail addresses
  * @param idAttribute overrides objectGUID, entryUUID and their kin
  */
 record LdapSettings(
@@ -36,6 +37,7 @@ record LdapSettings(
         Filter ouFilter,
         Optional<String> userNameAttribute,
         Optional<String> userEmailAttribute,
+        boolean isEmailVerified,
         Optional<String> userFullNameAttribute,
         Optional<String> groupNameAttribute,
         Optional<String> groupMemberAttribute,
@@ -133,6 +135,7 @@ record LdapSettings(
                         .orElseGet(() -> Filter.createEqualityFilter("objectClass", "organizationalUnit")),
                 attribute(settings, "LDAP_USER_NAME_ATTRIBUTE"),
                 attribute(settings, "LDAP_USER_EMAIL_ATTRIBUTE"),
+                settings.yes("LDAP_USER_EMAIL_VERIFIED", false),
                 attribute(settings, "LDAP_USER_FULL_NAME_ATTRIBUTE"),
                 attribute(settings, "LDAP_GROUP_NAME_ATTRIBUTE"),
                 attribute(settings, "LDAP_GROUP_MEMBER_ATTRIBUTE"),

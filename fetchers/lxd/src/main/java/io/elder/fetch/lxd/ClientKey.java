@@ -115,7 +115,7 @@ final class ClientKey {
             int bytes = length - 0x80;
             length = 0;
             for (int i = 0; i < bytes && der.hasRemaining(); i++) {
-                length = length << 8 | der.get() & 0xff;
+                length = (length << 8) | (der.get() & 0xff);
             }
         }
         if (length < 0 || length > der.remaining()) {
@@ -135,6 +135,9 @@ final class ClientKey {
         ByteArrayOutputStream der = new ByteArrayOutputStream();
         der.write(tag);
         if (length < 0x80) {
+            der.write(length);
+        } else if (length < 0x100) {
+            der.write(0x81);
             der.write(length);
         } else {
             der.write(0x82);

@@ -35,7 +35,7 @@ public final class LxdProvider implements Provider<LxdClient> {
     private static final Predicate<String> HARMLESS = Pattern.compile(
                     "(image|limits|boot|features|restricted|backups|snapshots|ipv4|ipv6|bridge|dns|ovn|fan|volume|zfs|lvm|"
                             + "btrfs|ceph|cephfs|scheduler)\\..*|security\\.[a-z.]*|volatile\\.(uuid|base_image|[^.]+\\.hwaddr|"
-                            + "initial_source|last_state\\.power)|source|size|parent|vlan|mtu|network|migration\\.stateful")
+                            + "initial_source|last_state\\.power)|restricted|source|size|parent|vlan|mtu|network|migration\\.stateful")
             .asMatchPredicate();
 
     /** Even among those. */

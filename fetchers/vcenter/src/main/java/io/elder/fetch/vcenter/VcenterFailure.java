@@ -51,6 +51,7 @@ final class VcenterFailure extends IOException {
         String message = call + ": " + (type.isEmpty() ? "a fault" : type) + (words.isEmpty() ? "" : ": " + words);
         return switch (type) {
             case "InvalidLogin" -> stop(StopReason.BAD_CREDENTIALS, message);
+            case "PasswordExpired" -> stop(StopReason.PASSWORD_EXPIRED, message);
             case "NoPermission" -> stop(StopReason.FORBIDDEN, message + missing(detail));
             case "RestrictedVersion" -> stop(StopReason.FORBIDDEN, message);
             // The session is over; or an object, a view or a page is, as when it was read too slowly.

@@ -60,18 +60,24 @@ class VcenterInstalledServerTest {
         List<String> keys = rows.stream().map(Output::key).toList();
         assertThat(keys).doesNotHaveDuplicates();
         Set<String> known = Set.copyOf(keys);
-        assertThat(rows).allSatisfy(row -> assertThat(known)
-                .containsAll(row.row().getReferences().values()));
+        assertThat(rows).allMatch(row -> known.containsAll(row.row().getReferences().values()));
     }
 
     @Test
-    void whatIsPoweredOffDestroyedCreatedRenamedAndMovedIsSeen() throws Exception {
+    void whatIsPoweredOffSuspendedDestroyedCreatedAndRenamedIsSeen() throws Exception {
         Map<String, Map<String, Object>> before = machines();
         govc("vm.power", "-off", "-force", "/DC0/vm/DC0_C0_RP0_VM1");
         govc("vm.power", "-suspend", "/DC0/vm/DC0_C0_RP0_VM2");
         govc("vm.destroy", "/DC0/vm/DC0_C0_RP0_VM3");
-        govc("object.rename", "/DC0/vm/DC0_C0_RP0_VM4", "büro/東京");
-        govc("vm.create", "-dc=DC0", "-ds=LocalDS_0", "-pool=/DC0/host/DC0_C1/Resources", "-on=false", "neu");
+        govc("object.rename", "/DC0/vm/DC0_C0_RP0_VM4", "renamed");
+        govc(
+                "vm.create",
+                "-dc=DC0",
+                "-ds=LocalDS_0",
+                "-pool=/DC0/host/DC0_C1/Resources",
+                "-net=VM Network",
+                "-on=false",
+                "neu");
         try {
             Map<String, Map<String, Object>> after = machines();
             assertThat(after).hasSize(500);
@@ -86,11 +92,11 @@ class VcenterInstalledServerTest {
                     .containsEntry("DC0_C0_RP0_VM2", "suspended")
                     .containsEntry("DC0_C0_RP0_VM5", "powered_on")
                     .containsEntry("neu", "powered_off")
-                    .containsKey("büro/東京")
+                    .containsKey("renamed")
                     .doesNotContainKey("DC0_C0_RP0_VM4");
         } finally {
             govc("vm.destroy", "/DC0/vm/neu");
-            govc("object.rename", "/DC0/vm/büro%2f東京", "DC0_C0_RP0_VM4");
+            govc("object.rename", "/DC0/vm/renamed", "DC0_C0_RP0_VM4");
             govc("vm.power", "-on", "/DC0/vm/DC0_C0_RP0_VM1", "/DC0/vm/DC0_C0_RP0_VM2");
             govc(
                     "vm.create",

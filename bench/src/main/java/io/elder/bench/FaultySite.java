@@ -1,0 +1,145 @@
+package io.elder.bench;
+
+import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.runtime.KafkaClients;
+import io.elder.runtime.Settings;
+import io.elder.runtime.TopicCreation;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+
+/** A broker and a database that crash, and the networks to them and to a directory, which fail. */
+final class FaultySite implements AutoCloseable {
+    private static final long START_SECONDS = 60;
+
+    private final Path folder;
+    private final int brokerPort;
+    private Process broker;
+    private EmbeddedDatabase database;
+    private final Link toBroker;
+    private final Link toDatabase;
+    private final Link toDirectory;
+
+    FaultySite(Path folder, int directoryPort) throws IOException, SQLException, InterruptedException {
+        this.folder = folder;
+        brokerPort = RoleProcesses.freePort();
+        toBroker = Link.to(brokerPort);
+        toDirectory = Link.to(directoryPort);
+        database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
+        toDatabase = Link.to(database.port());
+        database.createDatabase(Servers.DATABASE);
+        Servers.migrate(database);
+        broker = startBroker();
+        awaitBroker();
+        TopicCreation.createMissing(kafka());
+    }
+
+    /** What every role is told. */
+    Map<String, String> environment() {
+        return Servers.environment(
+                "127.0.0.1:" + toBroker.port(),
+                database.url(Servers.WORKER, Servers.PASSWORD, Servers.DATABASE)
+                        .replace(":" + database.port() + "/", ":" + toDatabase.port() + "/"),
+                database.url(Servers.OWNER, Servers.DATABASE)
+                        .replace(":" + database.port() + "/", ":" + toDatabase.port() + "/"));
+    }
+
+    KafkaClients kafka() {
+        return new KafkaClients(Settings.of(environment()));
+    }
+
+    /** Past the network that fails. */
+    Connection connect() throws SQLException {
+        return database.connect(Servers.DATABASE);
+    }
+
+    Link toBroker() {
+        return toBroker;
+    }
+
+    Link toDatabase() {
+        return toDatabase;
+    }
+
+    Link toDirectory() {
+        return toDirectory;
+    }
+
+    void killBroker() throws InterruptedException {
+        broker.destroyForcibly();
+        broker.waitFor(10, TimeUnit.SECONDS);
+    }
+
+    void restartBroker() throws IOException, InterruptedException {
+        broker = startBroker();
+        awaitBroker();
+    }
+
+    /** As the loss of its process: nothing is finished, and the log is replayed at the start. */
+    void crashDatabase() {
+        database.crash();
+    }
+
+    void restartDatabase() {
+        int port = database.port();
+        database.close();
+        database = EmbeddedDatabase.start(folder.resolve("postgres"), port, EmbeddedDatabase.Durability.FAST);
+    }
+
+    @Override
+    public void close() throws IOException {
+        toBroker.close();
+        toDatabase.close();
+        toDirectory.close();
+        broker.destroyForcibly();
+        database.close();
+    }
+
+    private Process startBroker() throws IOException {
+        // Its own port is that of the link; what clients are told is the link.
+        List<String> command = List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx512m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                BrokerMain.class.getName(),
+                folder.resolve("kafka").toString(),
+                Integer.toString(brokerPort),
+                Integer.toString(toBroker.port()));
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(
+                        folder.resolve("broker.log").toFile()))
+                .start();
+    }
+
+    private void awaitBroker() throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        while (true) {
+            try (Admin admin = Admin.create(Map.of(
+                    "bootstrap.servers",
+                    "127.0.0.1:" + brokerPort,
+                    "default.api.timeout.ms",
+                    "3000",
+                    "request.timeout.ms",
+                    "2000"))) {
+                if (!admin.describeCluster().nodes().get().isEmpty()) {
+                    return;
+                }
+            } catch (ExecutionException e) {
+                if (!broker.isAlive() || System.nanoTime() > end) {
+                    throw new IllegalStateException(
+                            "the broker did not start; see " + folder.resolve("broker.log"), e.getCause());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package io.elder.bench;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** A network between clients and a port of this machine, which can be cut, slow or silent. */
+final class Link implements AutoCloseable {
+    /** How the network is. */
+    enum State {
+        FINE,
+        /** Small pieces, each a little late. */
+        SLOW,
+        /** Connections stay open, and nothing passes. */
+        SILENT,
+        /** Connections are reset, and so are new ones. */
+        CUT
+    }
+
+    private static final int PIECE = 1400;
+    private static final long LATE_MILLIS = 4;
+    private static final int BUFFER = 64 * 1024;
+
+    private final ServerSocket listener;
+    private final int target;
+    private final Set<Socket> open = ConcurrentHashMap.newKeySet();
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private volatile State state = State.FINE;
+
+    private Link(ServerSocket listener, int target) {
+        this.listener = listener;
+        this.target = target;
+    }
+
+    /** From a free port to this one. */
+    static Link to(int target) throws IOException {
+        Link link = new Link(new ServerSocket(0, 100, InetAddress.getLoopbackAddress()), target);
+        Thread.ofVirtual().start(link::accept);
+        return link;
+    }
+
+    int port() {
+        return listener.getLocalPort();
+    }
+
+    void be(State wanted) {
+        lock.lock();
+        try {
+            state = wanted;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (wanted == State.CUT) {
+            open.forEach(Link::reset);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        be(State.CUT);
+    }
+
+    private void accept() {
+        while (!listener.isClosed()) {
+            try {
+                Socket client = listener.accept();
+                open.add(client);
+                Thread.ofVirtual().start(() -> serve(client));
+            } catch (IOException e) {
+                return;
+            }
+        }
+    }
+
+    private void serve(Socket client) {
+        try (client;
+                Socket server = new Socket()) {
+            open.add(server);
+            if (state == State.CUT) {
+                reset(client);
+                return;
+            }
+            client.setTcpNoDelay(true);
+            server.setTcpNoDelay(true);
+            server.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), target), 5000);
+            Thread answers = Thread.ofVirtual().start(() -> pass(server, client));
+            pass(client, server);
+            answers.join();
+        } catch (IOException e) {
+            // Nobody is there: the client sees its connection end.
+            reset(client);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            open.remove(client);
+            open.removeIf(Socket::isClosed);
+        }
+    }
+
+    private void pass(Socket from, Socket to) {
+        byte[] buffer = new byte[BUFFER];
+        try {
+            InputStream in = from.getInputStream();
+            OutputStream out = to.getOutputStream();
+            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+                awaitVoice();
+                if (state == State.SLOW) {
+                    for (int at = 0; at < read; at += PIECE) {
+                        Thread.sleep(LATE_MILLIS);
+                        out.write(buffer, at, Math.min(PIECE, read - at));
+                    }
+                } else {
+                    out.write(buffer, 0, read);
+                }
+            }
+            to.shutdownOutput();
+        } catch (IOException e) {
+            reset(from);
+            reset(to);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void awaitVoice() throws InterruptedException {
+        lock.lock();
+        try {
+            while (state == State.SILENT) {
+                changed.await();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Closes without a farewell: the other side sees a reset. */
+    private static void reset(Socket socket) {
+        try {
+            socket.setSoLinger(true, 0);
+            socket.close();
+        } catch (IOException e) {
+            // It is closed.
+        }
+    }
+}
