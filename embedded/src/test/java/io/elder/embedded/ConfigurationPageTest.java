@@ -32,6 +32,7 @@ class ConfigurationPageTest {
             "KAFKA_DEFAULT_API_TIMEOUT_MS",
             "KAFKA_REQUEST_TIMEOUT_MS",
             "ELDER_UP_PID",
+            "OKTA_GROUP",
             "ENDPOINT_URL",
             "KUBECONFIG_FILE",
             "KUBECONFIG_PATH",

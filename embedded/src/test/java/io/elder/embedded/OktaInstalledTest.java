@@ -30,8 +30,7 @@ class OktaInstalledTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Every membership that is in the tables: those of groups that Elder may manage, and those that it may only see. */
-    private static final String MEMBERSHIPS =
-            """
+    private static final String MEMBERSHIPS = """
             select coalesce(string_agg(pair, ',' order by pair collate "C"), '') from (
               select g.provider_group_id || '/' || i.auth_provider_id as pair
               from identity_group_memberships m
@@ -66,7 +65,9 @@ class OktaInstalledTest {
                         + each.path("user_okta_id").asText()));
         // What the server brings beside its seed.
         MEMBERS.add("00g_everyone/"
-                + JSON.readTree(call("GET", "/groups/00g_everyone/users", "")).at("/0/id").asText());
+                + JSON.readTree(call("GET", "/groups/00g_everyone/users", ""))
+                        .at("/0/id")
+                        .asText());
         job = DirectoryJob.start(
                 folder.resolve("elder"),
                 Map.of("SYNC_MAX_RETRIES", "1", "OKTA_RATE_LIMIT", "1000"),
@@ -139,7 +140,10 @@ class OktaInstalledTest {
         String deactivated = "00u%017d".formatted(78);
         call("POST", "/users/" + deactivated + "/lifecycle/deactivate", "");
         String renamed = "00u%017d".formatted(79);
-        call("POST", "/users/" + renamed, "{\"profile\": {\"login\": \"renamed@example.com\", \"firstName\": \"Neo\"}}");
+        call(
+                "POST",
+                "/users/" + renamed,
+                "{\"profile\": {\"login\": \"renamed@example.com\", \"firstName\": \"Neo\"}}");
         String came = JSON.readTree(call(
                         "POST",
                         "/users",
@@ -197,7 +201,9 @@ class OktaInstalledTest {
                                         : HttpRequest.BodyPublishers.ofString(body))
                         .build(),
                 HttpResponse.BodyHandlers.ofString());
-        assertThat(answer.statusCode()).as(method + " " + path + ": " + answer.body()).isBetween(200, 299);
+        assertThat(answer.statusCode())
+                .as(method + " " + path + ": " + answer.body())
+                .isBetween(200, 299);
         return answer.body();
     }
 }

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** The company with all its systems, and what happens to it while somebody looks. */
+/** The company with all its systems, and what happens to it while somebody looks. A process with an estate trusts its Azure. */
 public final class Estate implements AutoCloseable {
     /** The place that is lost: one kind of one connector stands for its machines, so one plan is held. */
     public static final Company.Place LOST = Company.Place.VCENTER;
@@ -41,6 +41,9 @@ public final class Estate implements AutoCloseable {
                 SimulatedVcenter::new)) {
             systems.add(system.apply(company));
             settings.putAll(systems.getLast().settings());
+            if (systems.getLast() instanceof SimulatedAzure azure) {
+                azure.trustAuthority();
+            }
         }
     }
 

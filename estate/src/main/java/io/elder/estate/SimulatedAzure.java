@@ -8,7 +8,6 @@ import io.elder.estate.Company.Place;
 import io.elder.estate.Company.State;
 import io.elder.estate.Site.Call;
 import io.elder.estate.Site.Reply;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,14 +15,13 @@ import java.util.UUID;
 import java.util.function.Function;
 
 /**
- * Azure's Resource Manager: one subscription, with the company's machines there. Tokens are given out as App Service gives
- * them to what runs in it, which is the one way that needs no certificate of Microsoft's.
- *
- * @see <a href="https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference">the endpoint</a>
+ * Azure: an authority that gives out tokens, and the Resource Manager of one subscription with the company's machines there.
+ * Microsoft's library asks for tokens over TLS only, so that the process must have been told to {@link #trustAuthority}.
  */
 public final class SimulatedAzure implements SimulatedSystem {
     private static final String SUBSCRIPTION = "5ab1e000-0000-4000-8000-00000000e1de";
     private static final String TENANT = "5ab1e000-0000-4000-8000-0000000000aa";
+    private static final String CLIENT = "5ab1e000-0000-4000-8000-0000000000bb";
     private static final String OF = "/subscriptions/" + SUBSCRIPTION;
     private static final String GROUP = OF + "/resourceGroups/machines";
 
@@ -89,8 +87,12 @@ public final class SimulatedAzure implements SimulatedSystem {
                  sourceAddressPrefix: '10.0.0.0/8', destinationAddressPrefix: '*', destinationPortRange: '443'}}]}}""");
 
     private static final Shape TOKEN = new Shape("""
-            {access_token: '{token}', expires_on: '{expires}', resource: 'https://management.azure.com/',
-             token_type: 'Bearer', client_id: '5ab1e000-0000-4000-8000-0000000000bb'}""");
+            {token_type: 'Bearer', expires_in: 3599, ext_expires_in: 3599, access_token: '{token}'}""");
+
+    /** https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response-1 */
+    private static final Shape WRONG_SECRET = new Shape("""
+            {error: 'invalid_client', error_codes: [7000215],
+             error_description: 'AADSTS7000215: Invalid client secret provided.'}""");
 
     private static final Shape ERROR = new Shape("{error: {code: '{code}', message: '{message}'}}");
 
@@ -107,19 +109,20 @@ public final class SimulatedAzure implements SimulatedSystem {
     private static final Map<String, String> PLACES =
             Map.of("subscription", SUBSCRIPTION, "tenant", TENANT, "group", GROUP);
 
-    private final String header = UUID.randomUUID().toString();
+    private final Signed signed = Signed.make("CN=localhost");
+    private final String secret = UUID.randomUUID().toString();
     private final String token = UUID.randomUUID().toString();
+    private final Site authority = Site.startTls(signed.context());
     private final Site site = Site.start();
 
     public SimulatedAzure(Company company) {
         site.gate(this::refusal);
-        site.get(
-                "/msi/token",
-                call -> Reply.json(TOKEN.of(Map.of(
-                        "token",
-                        token,
-                        "expires",
-                        Long.toString(Instant.now().plusSeconds(86_400).getEpochSecond())))));
+        authority.post("/" + TENANT + "/oauth2/v2.0/token", call -> {
+            Map<String, String> form = Site.parameters(call.body());
+            return CLIENT.equals(form.get("client_id")) && secret.equals(form.get("client_secret"))
+                    ? Reply.json(TOKEN.of(Map.of("token", token)))
+                    : Reply.json(401, WRONG_SECRET.of(Map.of()));
+        });
         site.get(OF, call -> Reply.json(SUBSCRIPTION_SHAPE.of(PLACES)));
         list("/subscriptions", call -> one(SUBSCRIPTION_SHAPE));
         list(OF + "/resourcegroups", call -> one(RESOURCE_GROUP));
@@ -144,26 +147,28 @@ public final class SimulatedAzure implements SimulatedSystem {
                 site.url(),
                 "AZURE_SUBSCRIPTION_IDS",
                 SUBSCRIPTION,
-                "AZURE_USE_MANAGED_IDENTITY",
-                "true",
-                "IDENTITY_ENDPOINT",
-                site.url() + "/msi/token",
-                "IDENTITY_HEADER",
-                header);
+                "AZURE_AUTHORITY_HOST",
+                "https://localhost:" + authority.port(),
+                "AZURE_TENANT_ID",
+                TENANT,
+                "AZURE_CLIENT_ID",
+                CLIENT,
+                "AZURE_CLIENT_SECRET",
+                secret);
+    }
+
+    /** Makes this process trust the authority's certificate, beside those that it trusts anyway. */
+    public void trustAuthority() {
+        signed.becomeTrusted();
     }
 
     @Override
     public void close() {
+        authority.close();
         site.close();
     }
 
     private Optional<Reply> refusal(Call call) {
-        if (call.path().equals("/msi/token")) {
-            return call.header("x-identity-header").equals(Optional.of(header))
-                    ? Optional.empty()
-                    : Optional.of(
-                            error(401, "Unauthorized", "The header X-IDENTITY-HEADER is not this application's."));
-        }
         if (!call.header("authorization").equals(Optional.of("Bearer " + token))) {
             return Optional.of(error(401, "InvalidAuthenticationToken", "The access token is invalid."));
         }

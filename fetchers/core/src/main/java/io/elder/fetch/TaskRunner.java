@@ -26,10 +26,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -262,7 +259,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         read.restart();
         try {
             eachParent(session, parents.objects, (own, object) -> {
-                JsonNode parent = JSON.readTree(object);
+                JsonNode parent = parsed(object);
                 // Within one attempt: an object that is published twice counts twice, on both sides.
                 own.attemptOrGone(client -> {
                     row.fetch().fetch(client, where, parent, read.out(own, row, where, collected));
@@ -277,8 +274,6 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
             fail(session, read, e);
             failDescendants(session, where, row);
             return;
-        } catch (IOException e) {
-            throw new IllegalStateException("a parent that was written as JSON can't be read back", e);
         }
         sealed(session, read);
         for (Resource.Child<C> child : children) {
@@ -288,57 +283,40 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
     /** What is done about one parent. */
     private interface ParentStep<S> {
-        void take(S session, byte[] parent) throws StoppedException, InterruptedException, IOException;
+        void take(S session, byte[] parent) throws StoppedException, InterruptedException;
     }
 
-    /** One after the other, or several at once where the provider can: the first failure ends all. */
+    /** One after the other, or as many at once as the provider says: each with a session of its own, which is one thread's. */
     private void eachParent(Session session, List<byte[]> parents, ParentStep<Session> step)
-            throws StoppedException, InterruptedException, IOException {
-        int lanes = provider.isShareable() ? Math.min(provider.parentsAtOnce(), parents.size()) : 1;
-        if (lanes <= 1) {
+            throws StoppedException, InterruptedException {
+        if (!provider.isShareable() || provider.parentsAtOnce() == 1) {
             for (byte[] parent : parents) {
                 step.take(session, parent);
             }
             return;
         }
-        Queue<byte[]> waiting = new ConcurrentLinkedQueue<>(parents);
-        AtomicReference<Exception> first = new AtomicReference<>();
-        Map<String, String> context = MDC.getCopyOfContextMap();
-        List<Thread> threads = new ArrayList<>();
-        for (int lane = 0; lane < lanes; lane++) {
-            threads.add(Thread.ofVirtual().unstarted(() -> {
-                MDC.setContextMap(context);
-                try (Session own = new Session(session.task, session.isAbandoned)) {
-                    for (byte[] parent = waiting.poll(); parent != null; parent = waiting.poll()) {
-                        step.take(own, parent);
-                    }
-                } catch (StoppedException | InterruptedException | IOException | RuntimeException e) {
-                    if (first.compareAndSet(null, e)) {
-                        threads.forEach(Thread::interrupt);
-                    }
-                }
-            }));
-        }
-        threads.forEach(Thread::start);
-        try {
-            for (Thread thread : threads) {
-                thread.join();
+        try (Lanes<byte[]> lanes = new Lanes<>(provider.parentsAtOnce(), () -> lane(session, step))) {
+            for (byte[] parent : parents) {
+                lanes.give(parent);
             }
-        } catch (InterruptedException e) {
-            first.compareAndSet(null, e);
-            threads.forEach(Thread::interrupt);
-            for (Thread thread : threads) {
-                thread.join();
+            lanes.finish();
+        }
+    }
+
+    private Lanes.Lane<byte[]> lane(Session session, ParentStep<Session> step) {
+        return new Lanes.Lane<>() {
+            private final Session own = new Session(session.task, session.isAbandoned);
+
+            @Override
+            public void take(byte[] parent) throws StoppedException, InterruptedException {
+                step.take(own, parent);
             }
-        }
-        switch (first.get()) {
-            case null -> {}
-            case StoppedException e -> throw e;
-            case InterruptedException e -> throw e;
-            case IOException e -> throw e;
-            case RuntimeException e -> throw e;
-            case Exception e -> throw new IllegalStateException(e);
-        }
+
+            @Override
+            public void close() {
+                own.close();
+            }
+        };
     }
 
     private void failDescendants(Session session, Partition where, Resource<C> parent) throws InterruptedException {
@@ -468,6 +446,14 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
         long millis() {
             return retries.clock().millis() - startedAt;
+        }
+    }
+
+    private static JsonNode parsed(byte[] object) {
+        try {
+            return JSON.readTree(object);
+        } catch (IOException e) {
+            throw new IllegalStateException("a parent that was written as JSON can't be read back", e);
         }
     }
 

@@ -114,6 +114,18 @@ class JsonApiTest {
     }
 
     @Test
+    void aListIsReadWhereOneIsExpectedAndNothingElse() throws Exception {
+        answer("/api/users", 200, "application/json", "[{\"id\":1},{\"id\":2}]");
+        answer("/api/object", 200, "application/json", "{\"users\":[]}");
+        assertThat(api.fetchList("/users?limit=2").body()).hasSize(2);
+        assertThat(api.followList("/api/users?after=2").body()).hasSize(2);
+        assertThat(asked).containsExactly("/api/users?limit=2 Bearer t0k3n", "/api/users?after=2 Bearer t0k3n");
+        assertThatThrownBy(() -> api.fetchList("/object")).hasMessageContaining("(expected: a JSON list)");
+        assertThatThrownBy(() -> api.followList("http://127.0.0.2/api/users"))
+                .hasMessageContaining("(expected: http://127.0.0.1:");
+    }
+
+    @Test
     void theServersTimeIsHonoured() {
         server.createContext("/api/busy", exchange -> {
             exchange.getResponseHeaders().add("Retry-After", "7");

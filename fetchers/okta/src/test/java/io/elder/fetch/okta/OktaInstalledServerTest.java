@@ -42,7 +42,8 @@ class OktaInstalledServerTest {
         assertThat(published.events(ScopeFailed.class)).isEmpty();
         assertThat(published.seals()).hasSize(4);
         // Before the pipeline's test changes the org: modules are tested in this order.
-        // With the user, the group and the membership that this server brings; before the pipeline's test changes the org.
+        // With the user, the group and the membership that this server brings; before the pipeline's test changes the
+        // org.
         Set<String> users = ids(published, "okta_user");
         assertThat(users).hasSize(5_000);
         assertThat(users.containsAll(texts(seed, "users", "okta_id"))).isTrue();

@@ -1,6 +1,7 @@
 package io.elder.fetch.okta;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.elder.estate.Directory;
 import io.elder.estate.SimulatedOkta;
@@ -8,6 +9,7 @@ import io.elder.fetch.Provider;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.TestRun;
 import io.elder.runtime.Settings;
+import io.elder.schemas.avro.PlanFailed;
 import io.elder.schemas.avro.ScopeFailed;
 import java.net.http.HttpHeaders;
 import java.time.Duration;
@@ -99,6 +101,47 @@ class OktaLimitsTest {
             // for.
             run.plan().forEach(run::fetch);
             assertThat(run.pauses()).anyMatch(pause -> pause.compareTo(Duration.ofSeconds(30)) > 0);
+        }
+    }
+
+    @Test
+    void aThrottledRequestWaitsForTheEndOfTheMinute() throws Exception {
+        fill(3, 2);
+        okta.limit(1_000_000);
+        okta.door().refuse(429, 2, call -> call.parameter("filter").isPresent());
+        try (TestRun<OktaClient> run = run(Map.of("OKTA_SYNC_GROUPS", "false"))) {
+            assertThat(counts(run.everything())).containsEntry("okta_user", 4);
+            assertThat(run.pauses())
+                    .filteredOn(pause -> pause.compareTo(Duration.ofSeconds(45)) > 0)
+                    .hasSizeGreaterThanOrEqualTo(2);
+        }
+    }
+
+    @Test
+    void aTokenThatIsRefusedIsSaidSo() throws Exception {
+        Map<String, String> wrong = Map.of("OKTA_API_TOKEN", "00-revoked-4711");
+        try (TestRun<OktaClient> run = run(wrong)) {
+            assertThat(run.everything().events(PlanFailed.class))
+                    .singleElement()
+                    .satisfies(failed -> {
+                        assertThat(failed.getReason()).isEqualTo("bad_credentials");
+                        assertThat(failed.getMessage()).contains("Invalid token provided", "OKTA_API_TOKEN");
+                    });
+        }
+    }
+
+    @Test
+    void settingsSayWhatIsWrongWithThem() {
+        for (String domain : List.of(
+                "http://example.okta.com", "https://user:secret@example.okta.com", "example.okta.com/path", "a b")) {
+            Settings settings = Settings.of(Map.of("OKTA_DOMAIN", domain, "OKTA_API_TOKEN", "t"));
+            provider.readSettings(settings);
+            assertThatThrownBy(settings::check).as(domain).hasMessageContaining("OKTA_DOMAIN");
+        }
+        for (String domain : List.of("example.okta.com", "https://example.okta.com/", "http://127.0.0.1:1234")) {
+            Settings settings = Settings.of(Map.of("OKTA_DOMAIN", domain, "OKTA_API_TOKEN", "t"));
+            provider.readSettings(settings);
+            settings.check();
         }
     }
 
