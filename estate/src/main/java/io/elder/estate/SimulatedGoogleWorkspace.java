@@ -308,22 +308,28 @@ public final class SimulatedGoogleWorkspace implements SimulatedSystem {
                 .put("name", team.name())
                 .put(
                         "directMembersCount",
-                        String.valueOf(members(company.now(), team).size()))
+                        String.valueOf(team.members().size()
+                                + team.teams().size()
+                                + outside(team).size()))
                 .put("description", team.description())
                 .put("adminCreated", true);
     }
 
-    /** A team's people and teams; the whole company's team has the customer in place of its parts, and sales have a partner. */
+    /** The customer as a whole is in the team of everybody, and somebody from elsewhere in one of sales. */
+    private static List<ObjectNode> outside(Company.Team team) {
+        return switch (team.name()) {
+            case "staff" -> List.of(member("CUSTOMER", CUSTOMER, "MEMBER"));
+            case "solutions" ->
+                List.of(member("USER", "199999999999999999999", "MEMBER").put("email", "partner@example.org"));
+            default -> List.of();
+        };
+    }
+
+    /** A team's people and teams. */
     private List<ObjectNode> members(Company.State now, Company.Team team) {
-        List<ObjectNode> members = new ArrayList<>();
-        if (team.name().equals("staff")) {
-            members.add(member("CUSTOMER", CUSTOMER, "MEMBER"));
-        }
-        if (team.name().equals("solutions")) {
-            members.add(member("USER", "199999999999999999999", "MEMBER").put("email", "partner@example.org"));
-        }
-        team.members().stream()
-                .map(now::person)
+        List<ObjectNode> members = new ArrayList<>(outside(team));
+        now.people().stream()
+                .filter(person -> team.members().contains(person.number()))
                 .forEach(person -> members.add(
                         member("USER", userId(person.number()), "MEMBER").put("email", person.email())));
         now.teams().stream()

@@ -108,7 +108,7 @@ public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceCl
     /** Users know the path of their organizational unit; its id outlives a renaming. */
     private static void fetchUsers(GoogleWorkspaceClient google, Partition where, Out out) throws Exception {
         out.pages(
-                cursor -> google.page(Area.USERS, list("users", google) + "&projection=full", "users", 500, cursor),
+                cursor -> google.page(Area.USERS, list("users", google) + "&projection=basic", "users", 500, cursor),
                 user -> {
                     user.remove(SECRETS);
                     google.findOrgUnitId(user.path("orgUnitPath").asText("/"), out)

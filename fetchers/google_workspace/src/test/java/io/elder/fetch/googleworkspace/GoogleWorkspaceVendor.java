@@ -71,11 +71,11 @@ final class GoogleWorkspaceVendor {
                 "vendor/org-units.json");
         vendor.page(
                 "google_workspace_user",
-                DIRECTORY + "users?customer=my_customer&projection=full&pageToken",
+                DIRECTORY + "users?customer=my_customer&projection=basic&pageToken",
                 "vendor/users-1.json");
         vendor.page(
                 "google_workspace_user",
-                DIRECTORY + "users?customer=my_customer&projection=full&pageToken=~!!~AI9FV7T=/+ 2",
+                DIRECTORY + "users?customer=my_customer&projection=basic&pageToken=~!!~AI9FV7T=/+ 2",
                 "vendor/users-2.json");
         vendor.on(
                 DIRECTORY + "users?customer=my_customer&fields=nextPageToken,users/id&pageToken&projection",

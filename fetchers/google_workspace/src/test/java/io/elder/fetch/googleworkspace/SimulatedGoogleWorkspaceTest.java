@@ -49,7 +49,7 @@ class SimulatedGoogleWorkspaceTest {
         for (int i = 0; i < 100; i++) {
             company.change(NOON);
         }
-        assertWhole(read(Map.of("GOOGLE_WORKSPACE_PAGE_SIZE", "7")));
+        assertWhole(read(Map.of("GOOGLE_WORKSPACE_PAGE_SIZE", "31")));
     }
 
     private void assertWhole(RecordingPublisher published) {

@@ -46,7 +46,7 @@ record IbossSettings(
                     case BEARER -> new Auth.Bearer(secret(settings, "IBOSS_API_KEY"));
                     case GATEWAY ->
                         new Auth.Gateway(
-                                settings.text("IBOSS_USERNAME"),
+                                secret(settings, "IBOSS_USERNAME").value(),
                                 secret(settings, "IBOSS_PASSWORD"),
                                 url(settings, "IBOSS_ACCOUNTS_URL", "https://accounts.iboss.com"),
                                 url(settings, "IBOSS_CLOUD_URL", "https://cloud.iboss.com"),

@@ -8,14 +8,17 @@ import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.ScriptedServer;
 import io.elder.fetch.testkit.TestRun;
+import io.elder.normalizer.mapping.Mappings;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import io.elder.schemas.avro.PlannedTask;
 import io.elder.schemas.avro.ScopeFailed;
 import java.io.IOException;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,6 +75,33 @@ class IbossFormsTest {
         assertThat(published.events(ScopeFailed.class))
                 .extracting(ScopeFailed::getReason)
                 .containsExactly("incomplete");
+    }
+
+    @Test
+    void aUserInTwoThousandGroupsIsInEachOfThemOnceAndOfTwoWithOneNameInNeither() throws Exception {
+        StringBuilder groups = new StringBuilder("{'id': 'x', 'name': 'twin'}, {'id': 'y', 'name': 'twin'}");
+        StringBuilder names = new StringBuilder("'twin'");
+        for (int i = 0; i < 2_000; i++) {
+            groups.append(", {'id': 'g%d', 'name': 'group %d'}".formatted(i, i));
+            names.append(i % 2 == 0 ? ", 'g%d'".formatted(i) : ", 'group %d'".formatted(i));
+        }
+        vendor.on("GET /api/v1/health", json("{}"));
+        vendor.on("GET /api/v1/groups", json("{'groups': [" + groups + "]}"));
+        vendor.on(
+                "GET /api/v1/users",
+                json("{'users': [{'id': 'u1', 'username': 'alice', 'groups': [" + names + "]}]}"));
+        RecordingPublisher published = fetch(settings(Map.of()));
+        Set<String> found = new HashSet<>();
+        for (RecordingPublisher.Written record : published.sealedRecords()) {
+            if (record.key().kind().equals("iboss_group_member")) {
+                Mappings.map(record.key().toString(), record.payload())
+                        .forEach(row -> found.add(row.row().getReferences().get("group")));
+            }
+        }
+        assertThat(found).hasSize(2_000).noneMatch(group -> group.endsWith("/x") || group.endsWith("/y"));
+        assertThat(vendor.asked())
+                .filteredOn(request -> request.path().endsWith("/groups"))
+                .hasSize(1);
     }
 
     @Test
