@@ -187,12 +187,11 @@ class LxdAnswersTest {
         int least = Math.min(48, number.length);
         System.arraycopy(number, number.length - least, sec1, 55 - least, least);
         System.arraycopy(new byte[] {(byte) 0xa0, 7, 6, 5, 0x2b, (byte) 0x81, 4, 0, 0x22}, 0, sec1, 55, 9);
-        assertThat(ClientKey.key(pem("EC PRIVATE KEY", sec1)))
-                .isInstanceOfSatisfying(ECPrivateKey.class, read -> {
-                    assertThat(read.getS()).isEqualTo(((ECPrivateKey) curveKey).getS());
-                    assertThat(read.getParams().getOrder())
-                            .isEqualTo(((ECPrivateKey) curveKey).getParams().getOrder());
-                });
+        assertThat(ClientKey.key(pem("EC PRIVATE KEY", sec1))).isInstanceOfSatisfying(ECPrivateKey.class, read -> {
+            assertThat(read.getS()).isEqualTo(((ECPrivateKey) curveKey).getS());
+            assertThat(read.getParams().getOrder())
+                    .isEqualTo(((ECPrivateKey) curveKey).getParams().getOrder());
+        });
         for (String broken : List.of("", "secret-4711", pem("EC PRIVATE KEY", new byte[] {0x30, 3, 2, 1, 1}))) {
             assertThatThrownBy(() -> ClientKey.manager("no certificate", broken))
                     .isInstanceOf(BadConfigurationException.class)
@@ -226,7 +225,8 @@ class LxdAnswersTest {
             List<String> keys = rows.stream().map(Output::key).toList();
             assertThat(keys).hasSizeGreaterThan(100).doesNotHaveDuplicates();
             Set<String> known = Set.copyOf(keys);
-            assertThat(rows).allMatch(row -> known.containsAll(row.row().getReferences().values()));
+            assertThat(rows)
+                    .allMatch(row -> known.containsAll(row.row().getReferences().values()));
         }
     }
 

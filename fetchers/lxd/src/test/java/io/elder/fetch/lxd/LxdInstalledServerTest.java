@@ -63,7 +63,8 @@ class LxdInstalledServerTest {
         List<String> keys = rows.stream().map(Output::key).toList();
         assertThat(keys).doesNotHaveDuplicates();
         Set<String> known = Set.copyOf(keys);
-            assertThat(rows).allMatch(row -> known.containsAll(row.row().getReferences().values()));
+        assertThat(rows)
+                .allMatch(row -> known.containsAll(row.row().getReferences().values()));
         // From the image, to the pool, to the network.
         assertThat(rows.stream()
                         .filter(row -> row.key().contains("from-image#"))
