@@ -1,7 +1,6 @@
 package io.elder.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.schemas.ScopeKey;
@@ -45,32 +44,31 @@ import picocli.CommandLine.Option;
                 "Time of a read against what latency and rate limit allow, and memory against the number of resources.")
 final class FetchBench implements Callable<Integer> {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String KIND = "k8s_pod";
-
-    /** As Kubernetes' own clients ask. */
-    private static final int PAGE_SIZE = 500;
-
     private static final Duration LATENCY = Duration.ofMillis(100);
     private static final double TIME_BAR = 1.15;
     private static final double RATE_BAR = 0.9;
     private static final int HEAP_MIB = 512;
 
     @Option(
-            names = "--chains",
-            defaultValue = "4",
-            description = "clusters that are read at once (default: ${DEFAULT-VALUE})")
-    private int chains;
+            names = "--provider",
+            split = ",",
+            defaultValue = "aws,azure,gcp,kubernetes",
+            description = "whose lists are read (default: ${DEFAULT-VALUE})")
+    private List<String> providers;
 
     @Option(
-            names = "--pages",
-            defaultValue = "100",
-            description = "pages of each, of 500 pods (default: ${DEFAULT-VALUE})")
+            names = "--chains",
+            defaultValue = "4",
+            description = "accounts, regions or clusters that are read at once (default: ${DEFAULT-VALUE})")
+    private int chains;
+
+    @Option(names = "--pages", defaultValue = "100", description = "pages of each (default: ${DEFAULT-VALUE})")
     private int pages;
 
     @Option(
             names = "--rate",
             defaultValue = "20",
-            description = "pages a second that a cluster allows (default: ${DEFAULT-VALUE})")
+            description = "pages a second that the vendor allows (default: ${DEFAULT-VALUE})")
     private int rate;
 
     @Option(
@@ -85,27 +83,35 @@ final class FetchBench implements Callable<Integer> {
             description = "in one scope, to compare memory with 1000 (default: ${DEFAULT-VALUE})")
     private int resources;
 
-    private final ObjectNode result = JSON.createObjectNode();
-
     /** What came of one read. */
     private record Read(double seconds, int pages, int throttled, double busySeconds, long peakMiB) {}
 
     @Override
     public Integer call() throws Exception {
+        List<Vendor> vendors = new ArrayList<>();
+        for (String provider : providers) {
+            vendors.add(Vendor.ALL.stream()
+                    .filter(vendor -> vendor.provider().equals(provider))
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalArgumentException("--provider: " + provider + " (expected: any of "
+                            + Vendor.ALL.stream().map(Vendor::provider).toList() + ")")));
+        }
         Path folder = Files.createTempDirectory("elder-bench");
         try (Servers servers = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE)) {
             System.out.println("logs are in " + folder);
-            boolean isFast = latency(servers, folder);
-            boolean isFair = rate(servers, folder);
-            boolean isWithin = memory(servers, folder) && isFast && isFair;
-            result.put("at", Instant.now().toString());
-            result.put("processors", Runtime.getRuntime().availableProcessors());
-            result.put(
-                    "load_average", ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
-            Path results = Files.createDirectories(RoleProcesses.home().resolve("bench/results"));
-            Files.writeString(
-                    results.resolve("fetch.json"),
-                    JSON.writerWithDefaultPrettyPrinter().writeValueAsString(result) + "\n");
+            boolean isWithin = true;
+            for (Vendor vendor : vendors) {
+                ObjectNode of = JSON.createObjectNode();
+                isWithin &= latency(servers, folder, vendor, of);
+                isWithin &= rate(servers, folder, vendor, of);
+                memory(servers, folder, vendor, of);
+                of.put("at", Instant.now().toString());
+                of.put("processors", Runtime.getRuntime().availableProcessors());
+                of.put(
+                        "load_average",
+                        ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
+                keep(vendor, of);
+            }
             System.out.println(isWithin ? "within the bars" : "MISSED a bar");
             return isWithin ? 0 : 1;
         } finally {
@@ -113,53 +119,63 @@ final class FetchBench implements Callable<Integer> {
         }
     }
 
+    /** Beside the results of the other providers. */
+    private static void keep(Vendor vendor, ObjectNode of) throws IOException {
+        Path file = Files.createDirectories(RoleProcesses.home().resolve("bench/results"))
+                .resolve("fetch.json");
+        ObjectNode all =
+                Files.exists(file) ? JSON.readValue(file.toFile(), ObjectNode.class) : JSON.createObjectNode();
+        all.set(vendor.provider(), of);
+        Files.writeString(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(all) + "\n");
+    }
+
     /** Nothing limits but the answers' latency. */
-    private boolean latency(Servers servers, Path folder) throws Exception {
-        List<PodServer> clusters = new ArrayList<>();
-        for (int i = 0; i < chains; i++) {
-            clusters.add(new PodServer("latency-" + i, pages * PAGE_SIZE, LATENCY, Double.POSITIVE_INFINITY));
-        }
+    private boolean latency(Servers servers, Path folder, Vendor vendor, ObjectNode of) throws Exception {
         double[] seconds = new double[runs];
-        try (RoleProcesses roles = fetcher(servers, folder, clusters, "100000")) {
-            read(servers, roles, clusters);
+        try (PageServer server = new PageServer(vendor, pages * vendor.pageSize(), LATENCY, Double.POSITIVE_INFINITY);
+                RoleProcesses roles = fetcher(servers, folder, vendor, server, chains, "100000")) {
+            read(servers, roles, vendor, server, chains);
             for (int i = 0; i < runs; i++) {
-                seconds[i] = read(servers, roles, clusters).seconds();
+                seconds[i] = read(servers, roles, vendor, server, chains).seconds();
             }
-        } finally {
-            clusters.forEach(PodServer::close);
         }
         Arrays.sort(seconds);
-        double least = pages * LATENCY.toMillis() / 1000.0;
-        double ratio = CdcBench.percentile(seconds, 50) / least;
+        double median = CdcBench.percentile(seconds, 50);
+        double least = (double) pages * vendor.lists() * LATENCY.toMillis() / 1000;
+        double ratio = median / least;
         System.out.printf(
                 Locale.ROOT,
-                "%nlatency: %d chains of %d pages of %d, %d ms each: least %.1f s, median of %d runs %.1f s, ratio %.2f (bar: %.2f)%n",
+                "%n%s: latency: %d chains of %d pages of %d %s, %d ms each: least %.1f s, median of %d runs %.1f s, ratio %.2f (bar: %.2f)%n",
+                vendor.provider(),
                 chains,
-                pages,
-                PAGE_SIZE,
+                pages * vendor.lists(),
+                vendor.pageSize(),
+                vendor.kind(),
                 LATENCY.toMillis(),
                 least,
                 runs,
-                CdcBench.percentile(seconds, 50),
+                median,
                 ratio,
                 TIME_BAR);
-        result.putObject("latency")
+        of.putObject("latency")
                 .put("chains", chains)
-                .put("pages_each", pages)
+                .put("pages_each", pages * vendor.lists())
+                .put("page_size", vendor.pageSize())
                 .put("least_s", least)
-                .put("median_s", CdcBench.percentile(seconds, 50))
+                .put("median_s", median)
                 .put("ratio", ratio);
         return ratio <= TIME_BAR;
     }
 
-    /** Several chains share the limit of one cluster. */
-    private boolean rate(Servers servers, Path folder) throws Exception {
+    /** One account allows so many pages a second. */
+    private boolean rate(Servers servers, Path folder, Vendor vendor, ObjectNode of) throws Exception {
         double[] used = new double[runs];
         int throttled = 0;
+        int resourcesEach = rate * 15 * vendor.pageSize() / vendor.lists();
         for (int i = 0; i < runs; i++) {
-            try (PodServer cluster = new PodServer("rate", rate * 15 * PAGE_SIZE, Duration.ofMillis(5), rate);
-                    RoleProcesses roles = fetcher(servers, folder, List.of(cluster), Integer.toString(rate))) {
-                Read read = read(servers, roles, List.of(cluster));
+            try (PageServer server = new PageServer(vendor, resourcesEach, Duration.ofMillis(5), rate);
+                    RoleProcesses roles = fetcher(servers, folder, vendor, server, 1, Integer.toString(rate))) {
+                Read read = read(servers, roles, vendor, server, 1);
                 used[i] = (read.pages() - 1) / read.busySeconds() / rate;
                 throttled += read.throttled();
             }
@@ -168,60 +184,59 @@ final class FetchBench implements Callable<Integer> {
         double median = CdcBench.percentile(used, 50);
         System.out.printf(
                 Locale.ROOT,
-                "rate: %d pages/s allowed: median of %d runs uses %.0f %% (bar: %.0f %%), throttled %d times in all (bar: 0)%n",
+                "%s: rate: %d pages/s allowed: median of %d runs uses %.0f %% (bar: %.0f %%), throttled %d times in all (bar: 0)%n",
+                vendor.provider(),
                 rate,
                 runs,
                 median * 100,
                 RATE_BAR * 100,
                 throttled);
-        result.putObject("rate").put("allowed_per_s", rate).put("used", median).put("throttled", throttled);
+        of.putObject("rate").put("allowed_per_s", rate).put("used", median).put("throttled", throttled);
         return median >= RATE_BAR && throttled == 0;
     }
 
-    /** The same fetcher, with few resources and with many, in a heap of 512 MiB. */
-    private boolean memory(Servers servers, Path folder) throws Exception {
-        Read few = readOnce(servers, folder, 1_000);
-        Read many = readOnce(servers, folder, resources);
-        double ratio = (double) many.peakMiB() / few.peakMiB();
+    /** The same fetcher, with few resources and with many, in a heap of 512 MiB; it dies if that is not enough. */
+    private void memory(Servers servers, Path folder, Vendor vendor, ObjectNode of) throws Exception {
+        Read few = readOnce(servers, folder, vendor, 1_000);
+        Read many = readOnce(servers, folder, vendor, resources);
         System.out.printf(
                 Locale.ROOT,
-                "memory: heap of %d MiB; peak of the process with 1000 resources %d MiB, with %d %d MiB, ratio %.2f; %.0f resources/s%n",
+                "%s: memory: heap of %d MiB; peak of the process with 1000 resources %d MiB, with %d %d MiB; %.0f resources/s%n",
+                vendor.provider(),
                 HEAP_MIB,
                 few.peakMiB(),
                 resources,
                 many.peakMiB(),
-                ratio,
                 resources / many.seconds());
-        result.putObject("memory")
+        of.putObject("memory")
                 .put("heap_mib", HEAP_MIB)
                 .put("resources", resources)
                 .put("peak_mib_of_1000", few.peakMiB())
                 .put("peak_mib", many.peakMiB())
                 .put("resources_per_s", resources / many.seconds());
-        return true;
     }
 
-    private Read readOnce(Servers servers, Path folder, int count) throws Exception {
-        try (PodServer cluster = new PodServer("memory-" + count, count, Duration.ZERO, Double.POSITIVE_INFINITY);
-                RoleProcesses roles = fetcher(servers, folder, List.of(cluster), "100000")) {
-            return read(servers, roles, List.of(cluster));
+    private Read readOnce(Servers servers, Path folder, Vendor vendor, int count) throws Exception {
+        try (PageServer server = new PageServer(vendor, count, Duration.ZERO, Double.POSITIVE_INFINITY);
+                RoleProcesses roles = fetcher(servers, folder, vendor, server, 1, "100000")) {
+            return read(servers, roles, vendor, server, 1);
         }
     }
 
-    private RoleProcesses fetcher(Servers servers, Path folder, List<PodServer> clusters, String rateLimit)
+    private static RoleProcesses fetcher(
+            Servers servers, Path folder, Vendor vendor, PageServer server, int chains, String rateLimit)
             throws Exception {
-        Map<String, String> more = new HashMap<>();
-        more.put("FETCHER_PROVIDERS", "kubernetes");
-        more.put("KUBERNETES_CLUSTERS", clusters(clusters));
-        more.put("KUBERNETES_RATE_LIMIT", rateLimit);
-        more.put("DISCOVERY_MAX_CONCURRENT", Integer.toString(Math.max(4, clusters.size())));
+        Map<String, String> more = new HashMap<>(vendor.settings(server.url(), chains));
+        more.put("FETCHER_PROVIDERS", vendor.provider());
+        more.put(vendor.provider().toUpperCase(Locale.ROOT) + "_RATE_LIMIT", rateLimit);
+        more.put("DISCOVERY_MAX_CONCURRENT", Integer.toString(Math.max(4, chains)));
         more.put("LOG_FORMAT", "text");
         RoleProcesses roles = new RoleProcesses(folder, servers.environment());
         try {
             roles.start(
                     "fetcher",
                     RoleProcesses.command(
-                            "fetchers/kubernetes",
+                            "fetchers/" + vendor.provider(),
                             "io.elder.fetch.FetcherMain",
                             List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-Xmx" + HEAP_MIB + "m")),
                     more);
@@ -233,32 +248,10 @@ final class FetchBench implements Callable<Integer> {
         }
     }
 
-    private static String clusters(List<PodServer> servers) throws IOException {
-        ArrayNode clusters = JSON.createArrayNode();
-        for (PodServer server : servers) {
-            ObjectNode config = JSON.createObjectNode();
-            config.put("apiVersion", "v1").put("kind", "Config").put("current-context", "bench");
-            config.putArray("clusters")
-                    .addObject()
-                    .put("name", server.name())
-                    .putObject("cluster")
-                    .put("server", server.url());
-            config.putArray("users").addObject().put("name", "bench").putObject("user");
-            config.putArray("contexts")
-                    .addObject()
-                    .put("name", "bench")
-                    .putObject("context")
-                    .put("cluster", server.name())
-                    .put("user", "bench");
-            clusters.addObject().put("name", server.name()).set("kubeconfig", config);
-        }
-        return JSON.writeValueAsString(clusters);
-    }
-
-    /** Reads the pods of every cluster, each as a task of its own. */
-    private static Read read(Servers servers, RoleProcesses roles, List<PodServer> clusters)
+    /** Reads the kind in every account or region, each as a task of its own. */
+    private static Read read(Servers servers, RoleProcesses roles, Vendor vendor, PageServer server, int chains)
             throws IOException, InterruptedException, ExecutionException {
-        int pagesBefore = clusters.stream().mapToInt(PodServer::pages).sum();
+        int pagesBefore = server.pages();
         Map<String, Object> settings = servers.kafka().consumer("bench");
         settings.remove("group.id");
         String runs = servers.kafka().topics().runs().name();
@@ -273,8 +266,8 @@ final class FetchBench implements Callable<Integer> {
             consumer.seekToEnd(partitions);
             partitions.forEach(consumer::position);
             long begin = System.nanoTime();
-            send(servers, clusters);
-            int open = clusters.size();
+            send(servers, vendor, chains);
+            int open = chains;
             while (open > 0) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(20))) {
                     Object event = events.deserialize(runs, record.value()).getBody();
@@ -289,31 +282,34 @@ final class FetchBench implements Callable<Integer> {
             double seconds = (System.nanoTime() - begin) / 1e9;
             return new Read(
                     seconds,
-                    clusters.stream().mapToInt(PodServer::pages).sum() - pagesBefore,
-                    clusters.stream().mapToInt(PodServer::throttled).sum(),
-                    clusters.getFirst().busy().toNanos() / 1e9,
+                    server.pages() - pagesBefore,
+                    server.throttled(),
+                    server.busy().toNanos() / 1e9,
                     roles.peakMiB("fetcher"));
         }
     }
 
-    private static void send(Servers servers, List<PodServer> clusters)
+    private static void send(Servers servers, Vendor vendor, int chains)
             throws InterruptedException, ExecutionException {
         Map<String, Object> settings = servers.kafka().producer("bench");
         Instant now = Instant.ofEpochMilli(System.currentTimeMillis());
+        String provider = vendor.provider();
         try (AvroSerializer<Task> tasks = new AvroSerializer<>();
                 KafkaProducer<String, byte[]> producer =
                         new KafkaProducer<>(settings, new StringSerializer(), new ByteArraySerializer())) {
             tasks.configure(settings, false);
-            String topic = servers.kafka().topics().tasks("kubernetes").name();
-            for (PodServer cluster : clusters) {
-                String scope = new ScopeKey("kubernetes", cluster.name(), ScopeKey.NO_REGION, KIND).toString();
+            String topic = servers.kafka().topics().tasks(provider).name();
+            for (int chain = 0; chain < chains; chain++) {
+                String account = vendor.account(chain);
+                String region = vendor.region(chain);
+                String scope = new ScopeKey(provider, account, region, vendor.kind()).toString();
                 Task task = new Task(
-                        "kubernetes." + now.toEpochMilli(),
+                        provider + "." + now.toEpochMilli(),
                         null,
-                        "kubernetes",
+                        provider,
                         now,
                         now.plus(Duration.ofHours(1)),
-                        new FetchTask(cluster.name(), ScopeKey.NO_REGION, KIND, List.of(scope)));
+                        new FetchTask(account, region, vendor.kind(), List.of(scope)));
                 producer.send(new ProducerRecord<>(topic, scope, tasks.serialize(topic, task)))
                         .get();
             }

@@ -30,7 +30,12 @@ final class Servers implements AutoCloseable {
 
     /** Empty servers below this folder: no table and no topic yet. */
     static Servers empty(Path folder, EmbeddedDatabase.Durability durability) throws SQLException {
-        EmbeddedDatabase database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, durability);
+        return empty(folder, durability, Map.of());
+    }
+
+    private static Servers empty(Path folder, EmbeddedDatabase.Durability durability, Map<String, String> overrides)
+            throws SQLException {
+        EmbeddedDatabase database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, durability, overrides);
         try {
             database.createDatabase(DATABASE);
             return new Servers(EmbeddedBroker.start(folder.resolve("kafka"), 0), database);
@@ -42,7 +47,13 @@ final class Servers implements AutoCloseable {
 
     /** As an operator leaves them after {@code migrate} and {@code topics create}. */
     static Servers prepared(Path folder, EmbeddedDatabase.Durability durability) throws SQLException {
-        Servers servers = empty(folder, durability);
+        return prepared(folder, durability, Map.of());
+    }
+
+    /** The same, with settings of PostgreSQL laid over ours. */
+    static Servers prepared(Path folder, EmbeddedDatabase.Durability durability, Map<String, String> overrides)
+            throws SQLException {
+        Servers servers = empty(folder, durability, overrides);
         try {
             migrate(servers.database);
             TopicCreation.createMissing(servers.kafka());

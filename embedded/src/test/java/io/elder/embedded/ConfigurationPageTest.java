@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class ConfigurationPageTest {
     private static final Path ROOT = Path.of("..");
     private static final Path PAGE = ROOT.resolve("docs/configuration.md");
-    /** Look like settings of ours and are not: client settings of Kafka's own, the ends of names, states of clouds. */
+    /** Look like settings of ours and are not: those of Kafka and Azure, the ends of names, states of clouds. */
     private static final Set<String> NOT_OURS = Set.of(
             "CREATE_FAILED",
             "DELETE_FAILED",
@@ -34,6 +34,8 @@ class ConfigurationPageTest {
             "ELDER_UP_PID",
             "OKTA_GROUP",
             "ENDPOINT_URL",
+            "IDENTITY_ENDPOINT",
+            "IDENTITY_HEADER",
             "KUBECONFIG_FILE",
             "KUBECONFIG_PATH",
             "KUBECONFIG_YAML");

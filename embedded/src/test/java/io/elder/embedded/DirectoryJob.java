@@ -1,7 +1,6 @@
 package io.elder.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
@@ -21,6 +20,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.awaitility.Awaitility;
 
 /** A pipeline with one job that reads a directory, or something else, whenever it is told to. */
 final class DirectoryJob implements AutoCloseable {
@@ -37,17 +37,17 @@ final class DirectoryJob implements AutoCloseable {
             "services",
             "software");
 
-    private final Metrics metrics = new Metrics();
+    private final Metrics metrics;
     private final Pipeline pipeline;
     private final String provider;
     private int job;
     private int runs;
+    private long began;
 
-    private DirectoryJob(Path folder, Map<String, String> settings, String provider) {
+    private DirectoryJob(Pipeline pipeline, Metrics metrics, String provider) {
+        this.pipeline = pipeline;
+        this.metrics = metrics;
         this.provider = provider;
-        Map<String, String> all = new HashMap<>(settings);
-        all.put("CONSOLE_PORT", "0");
-        pipeline = new Pipeline(folder, Settings.of(all), metrics);
     }
 
     static DirectoryJob start(Path folder, Map<String, String> settings, String config) throws SQLException {
@@ -56,19 +56,34 @@ final class DirectoryJob implements AutoCloseable {
 
     static DirectoryJob start(Path folder, Map<String, String> settings, String provider, String config)
             throws SQLException {
-        DirectoryJob started = new DirectoryJob(folder, settings, provider);
+        Map<String, String> all = new HashMap<>(settings);
+        all.put("CONSOLE_PORT", "0");
+        Metrics metrics = new Metrics();
+        DirectoryJob started = new DirectoryJob(new Pipeline(folder, Settings.of(all), metrics), metrics, provider);
         try {
             started.pipeline.start();
-            await().atMost(Duration.ofSeconds(90))
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(90))
                     .until(() -> started.pipeline.health().ok());
-            started.job = (int) started.number(
-                    "insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values ('"
-                            + provider + "', '" + provider + "', '" + config + "', 0, false) returning id");
+            started.create(config);
         } catch (SQLException | RuntimeException e) {
             started.close();
             throw e;
         }
         return started;
+    }
+
+    /** Another job of the same pipeline, which is closed with the first. */
+    DirectoryJob beside(String other, String config) throws SQLException {
+        DirectoryJob second = new DirectoryJob(pipeline, metrics, other);
+        second.create(config);
+        return second;
+    }
+
+    private void create(String config) throws SQLException {
+        job = (int)
+                number("insert into discovery_jobs (name, provider, config_json, schedule_interval, enabled) values ('"
+                        + provider + "', '" + provider + "', '" + config + "', 0, false) returning id");
     }
 
     /** Lays these keys over the job's configuration. */
@@ -79,11 +94,21 @@ final class DirectoryJob implements AutoCloseable {
 
     /** One more run, until all of it is in the tables; says on the console how long that took. */
     void sync(String what) throws SQLException {
-        long began = System.nanoTime();
+        queue();
+        await(what);
+    }
+
+    /** Asks for a run; others may be under way. */
+    void queue() throws SQLException {
+        began = System.nanoTime();
         number("with done as (update discovery_jobs set enabled = true, next_run_at = now() where id = " + job
                 + " returning 1) select count(*) from done");
         runs++;
-        await().atMost(Duration.ofMinutes(4))
+    }
+
+    void await(String what) throws SQLException {
+        Awaitility.await()
+                .atMost(Duration.ofMinutes(4))
                 .pollInterval(Duration.ofMillis(100))
                 .until(() ->
                         number("select count(*) from pipeline.runs where visible_at is not null and job_id = " + job)

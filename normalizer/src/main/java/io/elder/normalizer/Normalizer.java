@@ -24,6 +24,19 @@ public final class Normalizer implements Component {
         KafkaClients kafka = new KafkaClients(settings);
         NormalizerSettings own = NormalizerSettings.from(settings);
         settings.check();
+        streams = new KafkaStreams(
+                NormalizerTopology.topology(
+                        new TopicsAndSettings(kafka.topics(), own, kafka.common(), metrics.registry())),
+                properties(kafka, own));
+        streams.setUncaughtExceptionHandler(failure -> {
+            lastFailure = String.valueOf(failure.getMessage());
+            LOG.error("a stream thread failed and is replaced", failure);
+            return StreamThreadExceptionResponse.REPLACE_THREAD;
+        });
+    }
+
+    /** How Streams runs the topology. */
+    public static Properties properties(KafkaClients kafka, NormalizerSettings own) {
         Properties properties = new Properties();
         properties.putAll(kafka.streams("normalizer", own.stateDirectory(), own.commitInterval()));
         properties.put("num.stream.threads", own.threads());
@@ -31,15 +44,9 @@ public final class Normalizer implements Component {
         // Streams polls between tasks; see the measured settings of the stack.
         properties.put("poll.ms", 10L);
         properties.put("topology.optimization", "none");
-        streams = new KafkaStreams(
-                NormalizerTopology.topology(
-                        new TopicsAndSettings(kafka.topics(), own, kafka.common(), metrics.registry())),
-                properties);
-        streams.setUncaughtExceptionHandler(failure -> {
-            lastFailure = String.valueOf(failure.getMessage());
-            LOG.error("a stream thread failed and is replaced", failure);
-            return StreamThreadExceptionResponse.REPLACE_THREAD;
-        });
+        // For the one store that caches.
+        properties.put("statestore.cache.max.bytes", 4L << 20);
+        return properties;
     }
 
     @Override

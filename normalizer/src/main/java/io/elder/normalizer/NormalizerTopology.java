@@ -85,7 +85,9 @@ public final class NormalizerTopology {
                         CARRIED_OUT)
                 .addStateStore(store(Stores.SCOPE_INDEX, Serdes.Long()), OBSERVATIONS, CARRIED_OUT)
                 .addStateStore(
-                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema())),
+                        // One count per attempt, changed by every record: written once per commit.
+                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema()))
+                                .withCachingEnabled(),
                         OBSERVATIONS,
                         CARRIED_OUT)
                 .addStateStore(

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * The tables of Elder's inventory as mappings see them: the columns that they may fill, and the rows that they may refer
@@ -162,6 +163,14 @@ public enum ElderTable {
      */
     public record Reference(String name, String noun, boolean required) {}
 
+    /** Looked up for every record and every reference. */
+    private static final Map<String, ElderTable> BY_SQL_NAME =
+            Arrays.stream(values()).collect(Collectors.toUnmodifiableMap(ElderTable::sqlName, table -> table));
+
+    private static final Map<String, ElderTable> BY_NOUN =
+            Arrays.stream(values()).collect(Collectors.toUnmodifiableMap(ElderTable::noun, table -> table));
+
+    private final String sqlName = name().toLowerCase(Locale.ROOT);
     private final String noun;
     private final Map<String, Column> columns;
     private final Map<String, Reference> references;
@@ -174,7 +183,7 @@ public enum ElderTable {
 
     /** The table's name in SQL, and in {@code Row.table}. */
     public String sqlName() {
-        return name().toLowerCase(Locale.ROOT);
+        return sqlName;
     }
 
     /** What {@code dependencies.source_type} and {@code target_type} call a row of this table. */
@@ -191,13 +200,11 @@ public enum ElderTable {
     }
 
     public static Optional<ElderTable> findBySqlName(String sqlName) {
-        return Arrays.stream(values())
-                .filter(table -> table.sqlName().equals(sqlName))
-                .findFirst();
+        return Optional.ofNullable(BY_SQL_NAME.get(sqlName));
     }
 
     public static Optional<ElderTable> findByNoun(String noun) {
-        return Arrays.stream(values()).filter(table -> table.noun.equals(noun)).findFirst();
+        return Optional.ofNullable(BY_NOUN.get(noun));
     }
 
     private static Column required(String name, Type type) {

@@ -43,7 +43,8 @@ final class Batch {
     private final Map<ElderTable, Map<String, Integer>> ids = new EnumMap<>(ElderTable.class);
     private final Map<String, long[]> counts = new TreeMap<>();
     private final Map<String, String> problems = new TreeMap<>();
-    private final Set<String> arrived = new LinkedHashSet<>();
+    private final Map<ElderTable, Set<String>> arrived = new EnumMap<>(ElderTable.class);
+    private boolean linksWait;
 
     /** The layouts of the tables, as far as they were needed so far. */
     @FunctionalInterface
@@ -99,12 +100,14 @@ final class Batch {
     }
 
     private void write(Map<ElderTable, Map<String, Change>> changes) throws SQLException {
-        boolean waiting = pendingRows.any();
+        boolean rowsWait = pendingRows.any();
+        linksWait = pendingLinks.any();
         for (ElderTable table : ElderTable.values()) {
             Map<String, Change> ofTable = changes.getOrDefault(table, Map.of());
-            if (waiting && (!ofTable.isEmpty() || !arrived.isEmpty())) {
+            Set<String> targets = rowsWait && !careful ? arrivedFor(table) : Set.of();
+            if (rowsWait && (!ofTable.isEmpty() || !targets.isEmpty())) {
                 ofTable = new LinkedHashMap<>(ofTable);
-                for (Change held : pendingRows.take(table, ofTable.keySet(), careful ? Set.of() : arrived)) {
+                for (Change held : pendingRows.take(table, ofTable.keySet(), targets)) {
                     ofTable.merge(held.key(), held, (ours, theirs) -> ours.isOlderThan(theirs) ? theirs : ours);
                 }
             }
@@ -112,10 +115,29 @@ final class Batch {
                 writeTable(layouts.of(connection, table), new ArrayList<>(ofTable.values()));
             }
         }
-        if (!careful && !arrived.isEmpty() && pendingLinks.any()) {
-            link(arrived);
+        if (!careful && linksWait && !arrived.isEmpty()) {
+            linkArrived();
         }
         count();
+    }
+
+    /** What has arrived that a row of this table may wait for. */
+    private Set<String> arrivedFor(ElderTable table) throws SQLException {
+        Set<String> targets = new LinkedHashSet<>();
+        if (arrived.isEmpty()) {
+            return targets;
+        }
+        for (TableLayout.Link link : layouts.of(connection, table).links()) {
+            if (link.required()) {
+                Optional<ElderTable> target = ElderTable.findByNoun(link.noun());
+                if (target.isPresent()) {
+                    targets.addAll(arrived.getOrDefault(target.get(), Set.of()));
+                } else {
+                    arrived.values().forEach(targets::addAll);
+                }
+            }
+        }
+        return targets;
     }
 
     /** What waits although what it waits for is there. It is taken out: write it. */
@@ -153,19 +175,29 @@ final class Batch {
         }
     }
 
-    /**
-     * Sets the references whose targets have arrived.
-     *
-     * @param targets only those to these rows; null for all
-     */
-    void link(Set<String> targets) throws SQLException {
+    /** Sets the references whose targets are there. */
+    void link() throws SQLException {
         for (ElderTable table : ElderTable.values()) {
             for (TableLayout.Link link : layouts.of(connection, table).links()) {
                 if (!link.required()) {
                     int linked = careful
                             ? pendingLinks.setCarefully(table, link, refusals)
-                            : pendingLinks.set(table, link, targets);
+                            : pendingLinks.set(table, link, null);
                     add(table, "linked", linked);
+                }
+            }
+        }
+    }
+
+    /** Sets the references to what this batch brought. */
+    private void linkArrived() throws SQLException {
+        Set<String> targets = new LinkedHashSet<>();
+        arrived.values().forEach(targets::addAll);
+        Set<PendingLinks.Kind> waiting = pendingLinks.to(targets);
+        for (ElderTable table : ElderTable.values()) {
+            for (TableLayout.Link link : layouts.of(connection, table).links()) {
+                if (!link.required() && waiting.contains(new PendingLinks.Kind(table.sqlName(), link.reference()))) {
+                    add(table, "linked", pendingLinks.set(table, link, targets));
                 }
             }
         }
@@ -210,10 +242,21 @@ final class Batch {
     }
 
     private static boolean hasNul(String key, Row row) {
-        return key.indexOf(0) >= 0
-                || row.getReferences().values().stream().anyMatch(to -> to.indexOf(0) >= 0)
-                || row.getValues().values().stream()
-                        .anyMatch(value -> value instanceof String text && text.indexOf(0) >= 0);
+        // Loops, not streams: this is done for every record.
+        if (key.indexOf(0) >= 0) {
+            return true;
+        }
+        for (String to : row.getReferences().values()) {
+            if (to.indexOf(0) >= 0) {
+                return true;
+            }
+        }
+        for (Object value : row.getValues().values()) {
+            if (value instanceof String text && text.indexOf(0) >= 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void purge(Set<String> keys) throws SQLException {
@@ -284,7 +327,8 @@ final class Batch {
             if (names != null) {
                 names.promote(freed);
             }
-            generation.forEach(change -> arrived.add(change.key()));
+            Set<String> there = arrived.computeIfAbsent(layout.table(), t -> new LinkedHashSet<>());
+            generation.forEach(change -> there.add(change.key()));
         }
     }
 
@@ -477,7 +521,7 @@ final class Batch {
             }
         }
         if (!changed.isEmpty() && !layout.links().stream().allMatch(TableLayout.Link::required)) {
-            pendingLinks.note(layout.table(), changed);
+            linksWait |= pendingLinks.note(layout.table(), changed, linksWait);
         }
         // Only now can nothing fail any more: counts of a part that is rolled back would be wrong.
         ids.computeIfAbsent(layout.table(), t -> new HashMap<>()).putAll(newIds);

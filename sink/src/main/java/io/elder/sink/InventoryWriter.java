@@ -114,7 +114,7 @@ public final class InventoryWriter {
         }
         Batch linking = batch(connection, careful);
         if (linking.hasPendingLinks()) {
-            linking.link(null);
+            linking.link();
             add(linking, all);
         }
     }

@@ -1,7 +1,6 @@
 package io.elder.sink;
 
 import io.elder.schemas.ElderTable;
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -10,9 +9,11 @@ import java.sql.Savepoint;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** References that are null because their target has not arrived, in {@code pipeline.pending_links}. */
 final class PendingLinks {
@@ -33,8 +34,42 @@ final class PendingLinks {
         }
     }
 
-    /** Notes what these rows, just written, lack, and forgets what they lacked before. */
-    void note(ElderTable table, List<Change> written) throws SQLException {
+    /** What waits: references by this name, of rows of this table. */
+    record Kind(String table, String reference) {}
+
+    /** What waits for one of these rows. */
+    Set<Kind> to(Collection<String> targets) throws SQLException {
+        Set<Kind> kinds = new HashSet<>();
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT DISTINCT table_name, reference FROM pipeline.pending_links WHERE target_key = ANY (?)")) {
+            query.setArray(1, TableLayout.texts(connection, targets.toArray(String[]::new)));
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    kinds.add(new Kind(row.getString(1), row.getString(2)));
+                }
+            }
+        }
+        return kinds;
+    }
+
+    /**
+     * Notes what these rows, just written, lack, and forgets what they lacked before.
+     *
+     * @param any whether anything waits at all
+     * @return whether these rows do
+     */
+    boolean note(ElderTable table, List<Change> written, boolean any) throws SQLException {
+        if (any) {
+            forget(table, written);
+        }
+        if (written.stream().allMatch(change -> change.pending.isEmpty())) {
+            return false;
+        }
+        insert(table, written);
+        return true;
+    }
+
+    private void forget(ElderTable table, List<Change> written) throws SQLException {
         try (PreparedStatement delete = connection.prepareStatement(
                 "DELETE FROM pipeline.pending_links WHERE table_name = ? AND source_key = ANY (?)")) {
             delete.setString(1, table.sqlName());
@@ -44,9 +79,9 @@ final class PendingLinks {
                             connection, written.stream().map(Change::key).toArray(String[]::new)));
             delete.executeUpdate();
         }
-        if (written.stream().allMatch(change -> change.pending.isEmpty())) {
-            return;
-        }
+    }
+
+    private void insert(ElderTable table, List<Change> written) throws SQLException {
         try (PreparedStatement insert = connection.prepareStatement("INSERT INTO pipeline.pending_links (table_name,"
                 + " source_key, reference, target_key, record, source_partition, source_offset)"
                 + " VALUES (?, ?, ?, ?, ?, ?, ?)")) {
@@ -82,7 +117,8 @@ final class PendingLinks {
         Optional<ElderTable> target = ElderTable.findByNoun(link.noun());
         List<String> ready = new ArrayList<>();
         if (target.isPresent()) {
-            try (PreparedStatement query = connection.prepareStatement(ready(target.get()))) {
+            try (PreparedStatement query = connection.prepareStatement(
+                    "SELECT p.source_key FROM pipeline.pending_links p WHERE " + ready(target.get(), false, false))) {
                 bind(query, table, link, null, null);
                 try (ResultSet row = query.executeQuery()) {
                     while (row.next()) {
@@ -166,26 +202,34 @@ final class PendingLinks {
         if (target.isEmpty()) {
             return 0;
         }
-        String sql = "WITH linked AS (DELETE FROM pipeline.pending_links d USING (" + ready(target.get())
-                + ") r WHERE d.table_name = ? AND d.reference = ? AND d.source_key = r.source_key"
-                + " AND d.target_key = r.target_key RETURNING d.source_key, r.id) UPDATE " + table.sqlName()
-                + " t SET \"" + link.column() + "\" = linked.id FROM linked WHERE t.source_key = linked.source_key";
+        String id = id(target.get());
+        String sql = "WITH linked AS (DELETE FROM pipeline.pending_links p WHERE "
+                + ready(target.get(), targets != null, sources != null) + " RETURNING p.source_key, " + id
+                + " AS id) UPDATE " + table.sqlName() + " t SET \"" + link.column()
+                + "\" = linked.id FROM linked WHERE t.source_key = linked.source_key";
         try (PreparedStatement update = connection.prepareStatement(sql)) {
             int next = bind(update, table, link, targets, sources);
-            update.setString(next, table.sqlName());
-            update.setString(next + 1, link.reference());
+            update.setObject(next, standIn(link));
             return update.executeUpdate();
         }
     }
 
-    /** The links whose targets are there, or have a stand-in; {@link #bind} fills its parameters. */
-    private static String ready(ElderTable target) {
-        return """
-                SELECT p.source_key, p.target_key, coalesce(x.id, ?::integer) AS id
-                FROM pipeline.pending_links p LEFT JOIN %s x ON x.source_key = p.target_key
-                WHERE p.table_name = ? AND p.reference = ? AND coalesce(x.id, ?::integer) IS NOT NULL
-                  AND (?::text[] IS NULL OR p.target_key = ANY (?)) AND (?::text[] IS NULL OR p.source_key = ANY (?))
-                """.formatted(target.sqlName());
+    /**
+     * The links whose targets are there, or have a stand-in; {@link #bind} fills its parameters. A condition that may be
+     * null would keep PostgreSQL from the index on the target, and without statistics it prefers the one on the table.
+     */
+    private static String ready(ElderTable target, boolean byTarget, boolean bySource) {
+        return (byTarget ? "p.table_name || ''" : "p.table_name") + " = ? AND p.reference = ? AND " + id(target)
+                + " IS NOT NULL" + (byTarget ? " AND p.target_key = ANY (?)" : "")
+                + (bySource ? " AND p.source_key = ANY (?)" : "");
+    }
+
+    private static String id(ElderTable target) {
+        return "coalesce((SELECT x.id FROM " + target.sqlName() + " x WHERE x.source_key = p.target_key), ?::integer)";
+    }
+
+    private Integer standIn(TableLayout.Link link) {
+        return link.noun().equals(ElderTable.ORGANIZATIONS.noun()) ? defaultOrganization : null;
     }
 
     private int bind(
@@ -195,16 +239,14 @@ final class PendingLinks {
             Collection<String> targets,
             Collection<String> sources)
             throws SQLException {
-        Integer standIn = link.noun().equals(ElderTable.ORGANIZATIONS.noun()) ? defaultOrganization : null;
-        statement.setObject(1, standIn);
-        statement.setString(2, table.sqlName());
-        statement.setString(3, link.reference());
-        statement.setObject(4, standIn);
-        int next = 5;
+        statement.setString(1, table.sqlName());
+        statement.setString(2, link.reference());
+        statement.setObject(3, standIn(link));
+        int next = 4;
         for (Collection<String> keys : Arrays.asList(targets, sources)) {
-            Array array = keys == null ? null : TableLayout.texts(connection, keys.toArray(String[]::new));
-            statement.setArray(next++, array);
-            statement.setArray(next++, array);
+            if (keys != null) {
+                statement.setArray(next++, TableLayout.texts(connection, keys.toArray(String[]::new)));
+            }
         }
         return next;
     }

@@ -69,7 +69,8 @@ public final class SinkLoop implements Component {
     private final Map<TopicPartition, Long> expected = new HashMap<>();
     private final Set<TopicPartition> unpositioned = new HashSet<>();
     private final Set<TopicPartition> assigned = new HashSet<>();
-    private final Thread thread = new Thread(this::run, STAGE);
+    private final Thread thread;
+    private final String name;
     private volatile String trouble = "starting";
     private volatile ElderShape shape;
     private volatile KafkaConsumer<byte[], byte[]> consumer;
@@ -81,6 +82,13 @@ public final class SinkLoop implements Component {
     private Instant settledAt = Instant.EPOCH;
 
     public SinkLoop(SinkSettings settings, MeterRegistry meters) {
+        this(settings, meters, STAGE);
+    }
+
+    /** @param name of this one among those of the process */
+    SinkLoop(SinkSettings settings, MeterRegistry meters, String name) {
+        this.name = name;
+        this.thread = new Thread(this::run, name);
         this.settings = settings;
         this.topics = settings.kafka().topics();
         this.meters = meters;
@@ -153,11 +161,12 @@ public final class SinkLoop implements Component {
     }
 
     private void open() {
-        database = settings.database().pool(STAGE, 2);
-        Map<String, Object> producing = settings.kafka().producer(STAGE);
+        database = settings.database().pool(name, 2);
+        Map<String, Object> producing = settings.kafka().producer(name);
         delivery = null;
         producer = new KafkaProducer<>(producing, new ByteArraySerializer(), new ByteArraySerializer());
         Map<String, Object> consuming = settings.kafka().consumer(STAGE);
+        consuming.put("client.id", settings.kafka().group(name));
         consuming.put("max.poll.records", settings.batchSize());
         consuming.putIfAbsent("fetch.max.wait.ms", 100);
         KafkaConsumer<byte[], byte[]> opened =
@@ -397,8 +406,13 @@ public final class SinkLoop implements Component {
                 update.setString(2, partition.topic());
                 update.setInt(3, partition.partition());
                 update.setLong(4, from == null ? -1 : from);
-                if (update.executeUpdate() != 1) {
-                    throw new FencedException(partition + " is not at " + from + " any more");
+                update.addBatch();
+            }
+            int[] moved = update.executeBatch();
+            for (int i = 0; i < moved.length; i++) {
+                if (moved[i] != 1) {
+                    TopicPartition partition = partitions.get(i);
+                    throw new FencedException(partition + " is not at " + expected.get(partition) + " any more");
                 }
             }
         }

@@ -15,6 +15,6 @@ public final class SinkMain {
 
     /** The component that the process runs. */
     public static Component component(Settings settings, Metrics metrics) {
-        return new SinkLoop(SinkSettings.from(settings), metrics.registry());
+        return new Sink(SinkSettings.from(settings), metrics.registry());
     }
 }

@@ -9,12 +9,14 @@ import java.util.Optional;
 /**
  * What the sink is told.
  *
+ * @param threads how many batches are under way at once
  * @param batchSize rows per transaction at most
  * @param settleInterval how often rows that wait for others are looked at while nothing arrives
  */
 public record SinkSettings(
         Database database,
         KafkaClients kafka,
+        int threads,
         int batchSize,
         Duration settleInterval,
         Duration retryAtMost,
@@ -30,7 +32,8 @@ public record SinkSettings(
         return new SinkSettings(
                 Database.from(settings),
                 new KafkaClients(settings),
-                settings.whole("SINK_BATCH_SIZE", 1000, 1, 10_000),
+                settings.whole("SINK_THREADS", 2, 1, 16),
+                settings.whole("SINK_BATCH_SIZE", 4000, 1, 10_000),
                 settings.duration("SINK_SETTLE_INTERVAL", Duration.ofSeconds(5)),
                 settings.duration("SINK_RETRY_AT_MOST", Duration.ofSeconds(5)),
                 new InventoryWriter.Rules(

@@ -280,12 +280,25 @@ final class TableLayout {
                 + String.join(", ", values)
                 + " FROM unnest(" + fields.stream().map(f -> "?::text[]").collect(Collectors.joining(", ")) + ") AS i("
                 + String.join(", ", aliases)
-                + ") ON CONFLICT (source_key) WHERE source_key IS NOT NULL DO UPDATE SET "
+                // Rows that stay as they are never come to the conflict: there they would be locked, which is a write.
+                + ") WHERE NOT EXISTS (SELECT FROM " + table.sqlName() + " x WHERE x.source_key = i." + alias("source_key")
+                + " AND (x.observed_at > i." + alias("observed_at") + "::timestamptz OR (x.content_hash = i."
+                + alias("content_hash") + "::bigint AND (x.deleted_at IS NULL) = (i." + alias("deleted_at")
+                + " IS NULL)))) ON CONFLICT (source_key) WHERE source_key IS NOT NULL DO UPDATE SET "
                 + String.join(", ", updates)
                 + " WHERE (t.observed_at IS NULL OR t.observed_at <= excluded.observed_at)"
                 + " AND (t.content_hash IS DISTINCT FROM excluded.content_hash"
                 + " OR (t.deleted_at IS NULL) <> (excluded.deleted_at IS NULL))"
                 + " RETURNING t.source_key, t.id, t.xmax = 0";
+    }
+
+    private String alias(String column) {
+        for (int i = 0; i < fields.size(); i++) {
+            if (fields.get(i).column().name().equals(column)) {
+                return "c" + i;
+            }
+        }
+        throw new IllegalStateException(table.sqlName() + "." + column + " is not filled (expected: it is in every shape)");
     }
 
     private void link(Link link) {

@@ -394,7 +394,7 @@ final class JobConfig implements Jobs {
     private Path below(int id, String field, String file) {
         Path root = secrets.toAbsolutePath().normalize();
         Path found = root.resolve(file).normalize();
-        if (field.equals("KUBECONFIG_PATH") && found.equals(KubernetesSecrets.SERVICE_ACCOUNT)) {
+        if (field.equals("KUBECONFIG_PATH") && found.equals(ThisPod.SERVICE_ACCOUNT)) {
             // The pod's own service account: what it may do is the site's to say.
             return found;
         }

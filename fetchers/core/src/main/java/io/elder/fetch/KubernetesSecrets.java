@@ -28,8 +28,6 @@ import javax.net.ssl.TrustManagerFactory;
  * the right to {@code get} those that jobs name.
  */
 final class KubernetesSecrets {
-    static final Path SERVICE_ACCOUNT = Path.of("/var/run/secrets/kubernetes.io/serviceaccount");
-
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
     private final URI server;
@@ -46,13 +44,9 @@ final class KubernetesSecrets {
 
     /** @param environment where Kubernetes says where its API server is; no job can change it */
     static Optional<KubernetesSecrets> ofThisPod(Settings environment) {
-        if (!Files.isReadable(SERVICE_ACCOUNT.resolve("token"))) {
-            return Optional.empty();
-        }
-        String host = environment.text("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc");
-        String port = environment.text("KUBERNETES_SERVICE_PORT", "443");
-        String address = host.contains(":") ? "[" + host + "]" : host;
-        return Optional.of(new KubernetesSecrets(URI.create("https://" + address + ":" + port), SERVICE_ACCOUNT));
+        return Files.isReadable(ThisPod.SERVICE_ACCOUNT.resolve("token"))
+                ? Optional.of(new KubernetesSecrets(ThisPod.apiServer(environment), ThisPod.SERVICE_ACCOUNT))
+                : Optional.empty();
     }
 
     /** The fields of a secret; empty if there is none of that name. */

@@ -1,10 +1,6 @@
 package io.elder.fetch;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.HashSet;
-import java.util.Set;
-import java.util.UUID;
 
 /**
  * How requests are made: each waits for its turn under the rate limit, and one that is throttled or meets a passing
@@ -38,13 +34,13 @@ public interface Requests {
 
     /**
      * Makes requests until the last page. An item is handed out once its page has arrived whole; normal return means that
-     * there was nothing more.
+     * there was nothing more. With a client that can be shared, the next page may be asked for meanwhile, from another
+     * thread.
      *
      * @throws RepeatedCursorException if the system names a cursor for the second time
      */
     default <T> void pages(PageRequest<T> request, Each<? super T> each) throws Exception {
-        // Of their hashes: a million pages of long cursors would fill the memory.
-        Set<UUID> cursors = new HashSet<>();
+        Cursors cursors = new Cursors();
         String cursor = null;
         while (true) {
             String from = cursor;
@@ -56,8 +52,8 @@ public interface Requests {
                 return;
             }
             cursor = page.next();
-            if (!cursors.add(UUID.nameUUIDFromBytes(cursor.getBytes(StandardCharsets.UTF_8)))) {
-                throw new RepeatedCursorException(cursors.size());
+            if (!cursors.isNew(cursor)) {
+                throw cursors.repeated();
             }
         }
     }

@@ -221,7 +221,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         for (String scope : task.getScopes()) {
             fail(
                     session,
-                    new ScopeRead(session, ScopeKey.parse(scope)),
+                    new ScopeRead(session, ScopeKey.parse(scope), false),
                     new StoppedException(
                             StopReason.BAD_CONFIGURATION, task.getKind() + ": no such kind of " + provider.name()));
         }
@@ -229,55 +229,54 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
     private void fetchRoot(Session session, Partition where, Resource.Root<C> root) throws InterruptedException {
         List<Resource.Child<C>> children = children(root);
-        ScopeRead read = new ScopeRead(session, scope(where, root));
-        Collected collected = new Collected(!children.isEmpty());
-        try {
-            session.attempt(client -> {
-                // Records of an attempt that broke off are in the log already: a new attempt keeps the count exact.
-                read.restart();
-                collected.objects.clear();
-                root.fetch().fetch(client, where, read.out(root, where, collected));
-                read.seal();
-                return null;
-            });
-        } catch (StoppedException e) {
-            fail(session, read, e);
-            failDescendants(session, where, root);
-            return;
-        }
-        sealed(session, read);
-        for (Resource.Child<C> child : children) {
-            fetchChildren(session, where, child, collected);
+        try (ScopeRead read = new ScopeRead(session, scope(where, root), !children.isEmpty())) {
+            try {
+                session.attempt(client -> {
+                    // Records of an attempt that broke off are in the log already: a new attempt keeps the count exact.
+                    read.restart();
+                    root.fetch().fetch(client, where, read.out(root, where));
+                    read.seal();
+                    return null;
+                });
+            } catch (StoppedException e) {
+                fail(session, read, e);
+                failDescendants(session, where, root);
+                return;
+            }
+            sealed(session, read);
+            for (Resource.Child<C> child : children) {
+                fetchChildren(session, where, child, read.objects);
+            }
         }
     }
 
-    private void fetchChildren(Session session, Partition where, Resource.Child<C> row, Collected parents)
+    private void fetchChildren(Session session, Partition where, Resource.Child<C> row, Parents parents)
             throws InterruptedException {
         List<Resource.Child<C>> children = children(row);
-        ScopeRead read = new ScopeRead(session, scope(where, row));
-        Collected collected = new Collected(!children.isEmpty());
-        read.restart();
-        try {
-            eachParent(session, parents.objects, (own, object) -> {
-                JsonNode parent = parsed(object);
-                // Within one attempt: an object that is published twice counts twice, on both sides.
-                own.attemptOrGone(client -> {
-                    row.fetch().fetch(client, where, parent, read.out(own, row, where, collected));
+        try (ScopeRead read = new ScopeRead(session, scope(where, row), !children.isEmpty())) {
+            read.restart();
+            try {
+                eachParent(session, parents, (own, object) -> {
+                    JsonNode parent = parsed(object);
+                    // Within one attempt: an object that is published twice counts twice, on both sides.
+                    own.attemptOrGone(client -> {
+                        row.fetch().fetch(client, where, parent, read.out(own, row, where));
+                        return null;
+                    });
+                });
+                session.attempt(client -> {
+                    read.seal();
                     return null;
                 });
-            });
-            session.attempt(client -> {
-                read.seal();
-                return null;
-            });
-        } catch (StoppedException e) {
-            fail(session, read, e);
-            failDescendants(session, where, row);
-            return;
-        }
-        sealed(session, read);
-        for (Resource.Child<C> child : children) {
-            fetchChildren(session, where, child, collected);
+            } catch (StoppedException e) {
+                fail(session, read, e);
+                failDescendants(session, where, row);
+                return;
+            }
+            sealed(session, read);
+            for (Resource.Child<C> child : children) {
+                fetchChildren(session, where, child, read.objects);
+            }
         }
     }
 
@@ -287,18 +286,14 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
     }
 
     /** One after the other, or as many at once as the provider says: each with a session of its own, which is one thread's. */
-    private void eachParent(Session session, List<byte[]> parents, ParentStep<Session> step)
+    private void eachParent(Session session, Parents parents, ParentStep<Session> step)
             throws StoppedException, InterruptedException {
         if (!provider.isShareable() || provider.parentsAtOnce() == 1) {
-            for (byte[] parent : parents) {
-                step.take(session, parent);
-            }
+            parents.each(parent -> step.take(session, parent));
             return;
         }
         try (Lanes<byte[]> lanes = new Lanes<>(provider.parentsAtOnce(), () -> lane(session, step))) {
-            for (byte[] parent : parents) {
-                lanes.give(parent);
-            }
+            parents.each(lanes::give);
             lanes.finish();
         }
     }
@@ -323,7 +318,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         for (Resource.Child<C> child : children(parent)) {
             fail(
                     session,
-                    new ScopeRead(session, scope(where, child)),
+                    new ScopeRead(session, scope(where, child), false),
                     new StoppedException(StopReason.INCOMPLETE, parent.kind() + " was not read whole"));
             failDescendants(session, where, child);
         }
@@ -372,46 +367,35 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         return Instant.ofEpochMilli(retries.clock().millis());
     }
 
-    /** Objects of a parent row, kept as bytes until its children are read. */
-    private static final class Collected {
-        private final boolean isWanted;
-        private final List<byte[]> objects = new ArrayList<>();
-
-        Collected(boolean isWanted) {
-            this.isWanted = isWanted;
-        }
-
-        synchronized void add(String payload) {
-            if (isWanted) {
-                objects.add(payload.getBytes(StandardCharsets.UTF_8));
-            }
-        }
-    }
-
     /** The reading of one scope, over all its attempts. */
-    private final class ScopeRead {
+    private final class ScopeRead implements AutoCloseable {
         private final Session session;
         private final ScopeKey scope;
         private final long startedAt = retries.clock().millis();
         private String attempt = UUID.randomUUID().toString();
         private Publisher.Attempt records;
+        private final boolean hasChildren;
+        private Parents objects;
 
-        ScopeRead(Session session, ScopeKey scope) {
+        ScopeRead(Session session, ScopeKey scope, boolean hasChildren) {
             this.session = session;
             this.scope = scope;
+            this.hasChildren = hasChildren;
         }
 
         void restart() {
             attempt = UUID.randomUUID().toString();
             records = publisher.open(session.task, scope, attempt);
+            close();
+            objects = hasChildren ? new Parents() : null;
         }
 
-        Out out(Resource<C> row, Partition where, Collected collected) {
-            return out(session, row, where, collected);
+        Out out(Resource<C> row, Partition where) {
+            return out(session, row, where);
         }
 
         /** @param own of the thread that will use it, where several read one scope */
-        Out out(Session own, Resource<C> row, Partition where, Collected collected) {
+        Out out(Session own, Resource<C> row, Partition where) {
             Requests requests = own.requests(where);
             return new Out() {
                 @Override
@@ -420,7 +404,9 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                     ResourceKey key = new ResourceKey(provider.name(), where.account(), row.kind(), id(row, object));
                     String payload = json(object);
                     records.write(key, payload);
-                    collected.add(payload);
+                    if (hasChildren) {
+                        objects.add(payload.getBytes(StandardCharsets.UTF_8));
+                    }
                 }
 
                 @Override
@@ -431,6 +417,11 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                 @Override
                 public void rest(Duration pause) {
                     requests.rest(pause);
+                }
+
+                @Override
+                public <T> void pages(PageRequest<T> request, Each<? super T> each) throws Exception {
+                    requests.pages(request, each);
                 }
             };
         }
@@ -446,6 +437,13 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
         long millis() {
             return retries.clock().millis() - startedAt;
+        }
+
+        @Override
+        public void close() {
+            if (objects != null) {
+                objects.close();
+            }
         }
     }
 
@@ -604,7 +602,41 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                     Instant now = retries.clock().instant();
                     paces.of(where, settings, now).notBefore(now.plus(pause));
                 }
+
+                @Override
+                public <T> void pages(PageRequest<T> request, Each<? super T> each) throws Exception {
+                    if (provider.isShareable()) {
+                        pagesAhead(this, request, each);
+                    } else {
+                        Requests.super.pages(request, each);
+                    }
+                }
             };
+        }
+
+        /** While a page is handed out, the next one is on its way. */
+        private static <T> void pagesAhead(
+                Requests requests, Requests.PageRequest<T> request, Requests.Each<? super T> each) throws Exception {
+            Cursors cursors = new Cursors();
+            Page<T> page = requests.request(() -> request.send(null));
+            while (!page.isLast()) {
+                String next = page.next();
+                if (!cursors.isNew(next)) {
+                    handOut(page, each);
+                    throw cursors.repeated();
+                }
+                try (Ahead<Page<T>> ahead = Ahead.of(() -> requests.request(() -> request.send(next)))) {
+                    handOut(page, each);
+                    page = ahead.await();
+                }
+            }
+            handOut(page, each);
+        }
+
+        private static <T> void handOut(Page<T> page, Requests.Each<? super T> each) throws Exception {
+            for (T item : page.items()) {
+                each.accept(item);
+            }
         }
 
         private <T> T send(Partition where, Requests.Request<T> request) throws Exception {

@@ -90,7 +90,7 @@ class KubernetesSecretsTest {
 
     @Test
     void outsideOfAClusterThereIsNone() {
-        org.junit.jupiter.api.Assumptions.assumeFalse(Files.exists(KubernetesSecrets.SERVICE_ACCOUNT), "inside a pod");
+        org.junit.jupiter.api.Assumptions.assumeFalse(Files.exists(ThisPod.SERVICE_ACCOUNT), "inside a pod");
         assertThat(KubernetesSecrets.ofThisPod(Settings.of(Map.of()))).isEqualTo(Optional.empty());
     }
 }

@@ -16,6 +16,7 @@ public final class InProcessRegistry implements SchemaRegistry {
     private static final Map<String, InProcessRegistry> REGISTRIES = new ConcurrentHashMap<>();
 
     private final Map<Integer, Schema> schemas = new ConcurrentHashMap<>();
+    private final Map<Schema, Integer> ids = new ConcurrentHashMap<>();
 
     private InProcessRegistry() {
         AvroSchemas.ALL.forEach(this::add);
@@ -27,7 +28,9 @@ public final class InProcessRegistry implements SchemaRegistry {
 
     @Override
     public int register(String subject, Schema schema) {
-        return add(schema);
+        // Asked for every record; a fingerprint takes longer than the record itself.
+        Integer known = ids.get(schema);
+        return known == null ? ids.computeIfAbsent(schema, this::add) : known;
     }
 
     @Override

@@ -29,7 +29,8 @@ final class MigrationsTest {
             "V20 pending rows",
             "V21 replayed marks",
             "V22 refused links",
-            "V30 console role");
+            "V30 console role",
+            "V40 waiting rows index");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
@@ -81,9 +82,21 @@ public final class AwsProvider implements Provider<AwsClient> {
                 child(targetGroup, "load_balancer_target", AwsProvider::targetId, AwsProvider::fetchTargets),
                 regional("rds", "rds_instance", "DBInstanceArn", paged(AwsProvider::dbInstances)),
                 regional("rds", "rds_cluster", "DBClusterArn", paged(AwsProvider::dbClusters)),
-                regional("elasticache", "elasticache_cluster", "ARN", paged(AwsProvider::cacheClusters)),
-                regional("elasticache", "elasticache_replication_group", "ARN", paged(AwsProvider::replicationGroups)),
-                regional("lambda", "lambda_function", "FunctionArn", paged(AwsProvider::functions)),
+                regional(
+                        "elasticache",
+                        "elasticache_cluster",
+                        "ARN",
+                        tagged(AwsProvider::cacheClusters, AwsProvider::cacheTags)),
+                regional(
+                        "elasticache",
+                        "elasticache_replication_group",
+                        "ARN",
+                        tagged(AwsProvider::replicationGroups, AwsProvider::cacheTags)),
+                regional(
+                        "lambda",
+                        "lambda_function",
+                        "FunctionArn",
+                        tagged(AwsProvider::functions, AwsProvider::functionTags)),
                 ecsCluster,
                 child(ecsCluster, "ecs_service", "serviceArn", AwsProvider::fetchEcsServices),
                 eksCluster,
@@ -96,8 +109,12 @@ public final class AwsProvider implements Provider<AwsClient> {
                 global("iam", "iam_role", "Arn", paged(AwsProvider::roles)),
                 iamGroup,
                 child(iamGroup, "iam_group_member", AwsProvider::memberId, AwsProvider::fetchGroupMembers),
-                global("cloudfront", "cloudfront_distribution", "ARN", paged(AwsProvider::distributions)),
-                global("route53", "route53_zone", "Id", paged(AwsProvider::zones)));
+                global(
+                        "cloudfront",
+                        "cloudfront_distribution",
+                        "ARN",
+                        tagged(AwsProvider::distributions, AwsProvider::distributionTags)),
+                global("route53", "route53_zone", "Id", tagged(AwsProvider::zones, AwsProvider::zoneTags)));
     }
 
     private static final Set<String> SERVICES = Set.of(
@@ -279,6 +296,64 @@ public final class AwsProvider implements Provider<AwsClient> {
         return (aws, where, out) -> out.pages(cursor -> listing.page(aws, where, cursor));
     }
 
+    /** Asks for the tags of one object. */
+    @FunctionalInterface
+    private interface TagsOf {
+        List<ObjectNode> ask(AwsClient aws, Partition where, ObjectNode object) throws Exception;
+    }
+
+    /** A list whose API tells tags only one by one. */
+    private static Resource.RootFetch<AwsClient> tagged(Listing listing, TagsOf tags) {
+        return (aws, where, out) -> out.pages(
+                cursor -> listing.page(aws, where, cursor),
+                object -> out.accept(withTags(object, () -> out.request(() -> tags.ask(aws, where, object)))));
+    }
+
+    private static ObjectNode withTags(ObjectNode object, Requests.Request<List<ObjectNode>> tags) throws Exception {
+        findDetail(object, "Tags", () -> ifThere(tags))
+                .flatMap(Function.identity())
+                .ifPresent(found -> tagged(object, found));
+        return object;
+    }
+
+    private static List<ObjectNode> tags(Map<String, String> byKey) {
+        return new TreeMap<>(byKey)
+                .entrySet().stream()
+                        .map(tag -> JsonNodeFactory.instance
+                                .objectNode()
+                                .put("Key", tag.getKey())
+                                .put("Value", tag.getValue()))
+                        .toList();
+    }
+
+    private static List<ObjectNode> cacheTags(AwsClient aws, Partition where, ObjectNode object) {
+        return AwsJson.of(elastiCache(aws, where)
+                .listTagsForResource(r -> r.resourceName(object.path("ARN").asText()))
+                .tagList());
+    }
+
+    private static List<ObjectNode> functionTags(AwsClient aws, Partition where, ObjectNode function) {
+        return tags(aws.of(LambdaClient.class, LambdaClient::builder, where)
+                .listTags(r -> r.resource(function.path("FunctionArn").asText()))
+                .tags());
+    }
+
+    private static List<ObjectNode> distributionTags(AwsClient aws, Partition where, ObjectNode distribution) {
+        return AwsJson.of(aws.of(CloudFrontClient.class, CloudFrontClient::builder, where)
+                .listTagsForResource(r -> r.resource(distribution.path("ARN").asText()))
+                .tags()
+                .items());
+    }
+
+    private static List<ObjectNode> zoneTags(AwsClient aws, Partition where, ObjectNode zone) {
+        String id = zone.path("Id").asText();
+        return AwsJson.of(aws.of(Route53Client.class, Route53Client::builder, where)
+                .listTagsForResource(
+                        r -> r.resourceType("hostedzone").resourceId(id.substring(id.lastIndexOf('/') + 1)))
+                .resourceTagSet()
+                .tags());
+    }
+
     private static Resource.RootFetch<AwsClient> located(Resource.RootFetch<AwsClient> fetch) {
         return (aws, where, out) -> {
             try (AwsClient.Reading unused = aws.reading(where.account())) {
@@ -298,6 +373,11 @@ public final class AwsProvider implements Provider<AwsClient> {
             @Override
             public <T> T request(Request<T> request) throws Exception {
                 return out.request(request);
+            }
+
+            @Override
+            public <T> void pages(PageRequest<T> request, Each<? super T> each) throws Exception {
+                out.pages(request, each);
             }
         };
     }
@@ -602,14 +682,18 @@ public final class AwsProvider implements Provider<AwsClient> {
                     var page = sqs.listQueues(r -> r.nextToken(cursor).maxResults(aws.page(1, 1000)));
                     return new Page<>(page.queueUrls(), page.nextToken());
                 },
-                url -> ifThere(() -> out.request(() ->
-                                sqs.getQueueAttributes(r -> r.queueUrl(url).attributeNames(QueueAttributeName.ALL))))
-                        .ifPresent(answer -> {
-                            ObjectNode queue =
-                                    JsonNodeFactory.instance.objectNode().put("QueueUrl", url);
-                            answer.attributesAsStrings().forEach(queue::put);
-                            out.accept(queue);
-                        }));
+                url -> {
+                    var attributes = ifThere(() -> out.request(
+                            () -> sqs.getQueueAttributes(r -> r.queueUrl(url).attributeNames(QueueAttributeName.ALL))));
+                    if (attributes.isPresent()) {
+                        ObjectNode queue = JsonNodeFactory.instance.objectNode().put("QueueUrl", url);
+                        attributes.get().attributesAsStrings().forEach(queue::put);
+                        out.accept(withTags(
+                                queue,
+                                () -> tags(out.request(() -> sqs.listQueueTags(r -> r.queueUrl(url)))
+                                        .tags())));
+                    }
+                });
     }
 
     private static void fetchTopics(AwsClient aws, Partition where, Out out) throws Exception {
@@ -619,12 +703,18 @@ public final class AwsProvider implements Provider<AwsClient> {
                     var page = sns.listTopics(r -> r.nextToken(cursor));
                     return new Page<>(page.topics(), page.nextToken());
                 },
-                topic -> ifThere(() -> out.request(() -> sns.getTopicAttributes(r -> r.topicArn(topic.topicArn()))))
-                        .ifPresent(answer -> {
-                            ObjectNode json = AwsJson.of(topic);
-                            answer.attributes().forEach(json::put);
-                            out.accept(json);
-                        }));
+                topic -> {
+                    String arn = topic.topicArn();
+                    var attributes = ifThere(() -> out.request(() -> sns.getTopicAttributes(r -> r.topicArn(arn))));
+                    if (attributes.isPresent()) {
+                        ObjectNode json = AwsJson.of(topic);
+                        attributes.get().attributes().forEach(json::put);
+                        out.accept(withTags(
+                                json,
+                                () -> AwsJson.of(out.request(() -> sns.listTagsForResource(r -> r.resourceArn(arn)))
+                                        .tags())));
+                    }
+                });
     }
 
     private static void fetchTables(AwsClient aws, Partition where, Out out) throws Exception {
@@ -635,9 +725,18 @@ public final class AwsProvider implements Provider<AwsClient> {
                             r -> r.exclusiveStartTableName(cursor).limit(aws.page(1, 100)));
                     return new Page<>(page.tableNames(), page.lastEvaluatedTableName());
                 },
-                name -> ifThere(() -> out.request(() ->
-                                dynamo.describeTable(r -> r.tableName(name)).table()))
-                        .ifPresent(each -> out.accept(AwsJson.of(each))));
+                name -> {
+                    var table = ifThere(() -> out.request(
+                            () -> dynamo.describeTable(r -> r.tableName(name)).table()));
+                    if (table.isPresent()) {
+                        // Fifty tags at most: they all come at once.
+                        out.accept(withTags(
+                                AwsJson.of(table.get()),
+                                () -> AwsJson.of(out.request(() -> dynamo.listTagsOfResource(
+                                                r -> r.resourceArn(table.get().tableArn())))
+                                        .tags())));
+                    }
+                });
     }
 
     private static void fetchBuckets(AwsClient aws, Partition where, Out out) throws Exception {

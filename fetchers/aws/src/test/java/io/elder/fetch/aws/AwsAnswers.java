@@ -70,6 +70,13 @@ final class AwsAnswers {
             aws.on("GET /" + bucket + "?encryption=", "answers/bucket-encryption.xml");
             aws.on("GET /" + bucket + "?publicAccessBlock=", "answers/bucket-public-access.xml");
         }
+        aws.on("POST /?Action=ListTagsForResource&Version=2015-02-02", "answers/cache-tags.xml");
+        aws.on("POST /?Action=ListTagsForResource&Version=2010-03-31", "answers/topic-tags.xml");
+        json(aws, "", "AmazonSQS.ListQueueTags", "queue-tags");
+        json(aws, "", "DynamoDB_20120810.ListTagsOfResource", "table-tags");
+        aws.on(asked -> asked.path().startsWith("/2017-03-31/tags/"), aws.ok("answers/function-tags.json"));
+        aws.on("GET /2020-05-31/tagging", "answers/distribution-tags.xml");
+        aws.on(asked -> asked.path().startsWith("/2013-04-01/tags/hostedzone/"), aws.ok("answers/zone-tags.xml"));
         query(aws, "iam_user", "ListUsers", "users");
         aws.on("POST /?Action=ListAccessKeys", "answers/access-keys.xml");
         aws.on("POST /?Action=ListGroupsForUser", "answers/groups-of-user.xml");

@@ -81,6 +81,24 @@ class AwsRecordsTest {
     }
 
     @Test
+    void tagsThatAnApiTellsOneByOneAreInTheRecords() throws Exception {
+        List<RecordingPublisher.Written> records = read(Map.of()).published().sealedRecords();
+        for (String kind : List.of(
+                "cloudfront_distribution",
+                "dynamodb_table",
+                "elasticache_cluster",
+                "elasticache_replication_group",
+                "lambda_function",
+                "route53_zone",
+                "sns_topic",
+                "sqs_queue")) {
+            assertThat(first(records, kind).path("Tags").findValuesAsText("Value"))
+                    .as(kind)
+                    .contains("shop");
+        }
+    }
+
+    @Test
     void aDetailThatIsForbiddenIsMissingAndTheBucketIsThere() throws Exception {
         server.on(
                 "GET /logs?encryption=&x-none",

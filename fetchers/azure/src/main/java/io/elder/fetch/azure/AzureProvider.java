@@ -1,8 +1,10 @@
 package io.elder.fetch.azure;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Out;
+import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
 import io.elder.fetch.Requests;
@@ -15,6 +17,7 @@ import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -219,17 +222,49 @@ public final class AzureProvider implements Provider<AzureClient> {
      */
     private static void fetchMachines(AzureClient azure, Partition where, Out out) throws Exception {
         String path = of(where) + "/providers/Microsoft.Compute/virtualMachines";
-        Map<String, JsonNode> statuses = new HashMap<>();
-        out.pages(
-                nextLink -> azure.page(path, COMPUTE, "&statusOnly=true", nextLink),
-                machine -> statuses.put(id(machine), machine.at("/properties/instanceView/statuses")));
+        Statuses statuses = new Statuses(out, nextLink -> azure.page(path, COMPUTE, "&statusOnly=true", nextLink));
         out.pages(nextLink -> azure.page(path, COMPUTE, "", nextLink), machine -> {
-            JsonNode seen = statuses.remove(id(machine));
-            if (seen != null && seen.isArray()) {
+            JsonNode seen = statuses.of(id(machine));
+            if (seen.isArray()) {
                 machine.withObject("/properties/instanceView").set("statuses", seen);
             }
             accept(machine, out);
         });
+    }
+
+    /**
+     * Of the machines of a subscription, read only as far as they are asked for: as a rule both lists have the same order, and
+     * a subscription has more machines than memory has room for.
+     */
+    private static final class Statuses {
+        private final Requests requests;
+        private final Requests.PageRequest<ObjectNode> list;
+        private final Map<String, JsonNode> ahead = new HashMap<>();
+        private final Set<String> links = new HashSet<>();
+        private String next;
+        private boolean isRead;
+
+        Statuses(Requests requests, Requests.PageRequest<ObjectNode> list) {
+            this.requests = requests;
+            this.list = list;
+        }
+
+        /** Missing for a machine that appeared meanwhile. */
+        JsonNode of(String machine) throws Exception {
+            while (!isRead && !ahead.containsKey(machine)) {
+                Page<ObjectNode> page = requests.request(() -> list.send(next));
+                for (ObjectNode each : page.items()) {
+                    ahead.put(id(each), each.at("/properties/instanceView/statuses"));
+                }
+                next = page.next();
+                isRead = next == null || next.isEmpty();
+                if (!isRead && !links.add(next)) {
+                    throw new IllegalArgumentException("a list of states names the same next page twice");
+                }
+            }
+            JsonNode statuses = ahead.remove(machine);
+            return statuses == null ? MissingNode.getInstance() : statuses;
+        }
     }
 
     private static void accept(ObjectNode object, Out out) {

@@ -10,22 +10,18 @@ import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
+import io.elder.fetch.testkit.LocalTls;
 import io.elder.runtime.Settings;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,59 +31,20 @@ import org.junit.jupiter.api.io.TempDir;
 /** Microsoft's library against an authority of ours: it speaks nothing but HTTPS, so we do. */
 class AzureCredentialsTest {
     private static final String SECRET = "client-secret-4711";
-    private static final String PASSWORD = "store-password";
 
     private static final List<String> bodies = new CopyOnWriteArrayList<>();
     private static final List<String> paths = new CopyOnWriteArrayList<>();
 
-    private static Path store;
     private static HttpsServer server;
-    private static SSLContext tls;
+    private static LocalTls tls;
     private static volatile int status;
     private static volatile String answer;
 
     @BeforeAll
     static void start(@TempDir Path folder) throws Exception {
-        store = folder.resolve("authority.p12");
-        Process keytool = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-alias",
-                        "authority",
-                        "-keyalg",
-                        "RSA",
-                        "-keysize",
-                        "2048",
-                        "-dname",
-                        "CN=localhost",
-                        "-ext",
-                        "SAN=dns:localhost,ip:127.0.0.1",
-                        "-storetype",
-                        "PKCS12",
-                        "-storepass",
-                        PASSWORD,
-                        "-keystore",
-                        store.toString())
-                .redirectErrorStream(true)
-                .start();
-        String said = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(keytool.waitFor()).as(said).isZero();
-        KeyStore keys = KeyStore.getInstance("PKCS12");
-        try (InputStream file = Files.newInputStream(store)) {
-            keys.load(file, PASSWORD.toCharArray());
-        }
-        KeyManagerFactory own = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        own.init(keys, PASSWORD.toCharArray());
-        KeyStore trusted = KeyStore.getInstance("PKCS12");
-        trusted.load(null, null);
-        trusted.setCertificateEntry("authority", keys.getCertificate("authority"));
-        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        trust.init(trusted);
-        tls = SSLContext.getInstance("TLS");
-        tls.init(own.getKeyManagers(), trust.getTrustManagers(), null);
+        tls = LocalTls.create(folder);
         server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.setHttpsConfigurator(new HttpsConfigurator(tls));
+        server.setHttpsConfigurator(new HttpsConfigurator(tls.context()));
         server.createContext("/", AzureCredentialsTest::handle);
         server.start();
     }
@@ -128,7 +85,10 @@ class AzureCredentialsTest {
     @Test
     void aClientCertificateSignsForItself() throws Exception {
         AzureCredentials credentials = credentials(Map.of(
-                "AZURE_CLIENT_CERTIFICATE_PATH", store.toString(), "AZURE_CLIENT_CERTIFICATE_PASSWORD", PASSWORD));
+                "AZURE_CLIENT_CERTIFICATE_PATH",
+                tls.store().toString(),
+                "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+                tls.password()));
         assertThat(credentials.token()).isEqualTo("the-token");
         assertThat(bodies.getFirst()).contains("client_assertion=").doesNotContain("client_secret");
     }
@@ -222,7 +182,7 @@ class AzureCredentialsTest {
                 Map.of("AZURE_CLIENT_CERTIFICATE_PATH", none.toString()),
                 Map.of(
                         "AZURE_CLIENT_CERTIFICATE_PATH",
-                        store.toString(),
+                        tls.store().toString(),
                         "AZURE_CLIENT_CERTIFICATE_PASSWORD",
                         "another-password"))) {
             AzureCredentials credentials = credentials(wrong);
@@ -268,7 +228,7 @@ class AzureCredentialsTest {
     }
 
     private static HttpClient http() {
-        return new JdkHttpClientBuilder(java.net.http.HttpClient.newBuilder().sslContext(tls)).build();
+        return new JdkHttpClientBuilder(java.net.http.HttpClient.newBuilder().sslContext(tls.context())).build();
     }
 
     private static void handle(HttpExchange exchange) throws IOException {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 /** The contract against a mock of ours; how Azure orders pages and chooses its errors is our reading of its documentation. */
 class AzureProviderTest extends HttpProviderContract<AzureClient> {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String SUBSCRIPTION = "11111111-2222-3333-4444-555555555555";
+    private static final String SUBSCRIPTION = AzureVendor.SUBSCRIPTION;
     private static final String OF = "/subscriptions/" + SUBSCRIPTION;
     private static final String SECRET = "client-secret-4711";
 
@@ -55,79 +55,12 @@ class AzureProviderTest extends HttpProviderContract<AzureClient> {
 
     @Override
     protected void script(ScriptedServer vendor) {
-        vendor.on("GET /subscriptions?api-version=2022-12-01", "subscriptions.json");
-        vendor.page("azure_subscription", "GET " + OF + "?api-version=2022-12-01", "subscription.json");
-        vendor.page(
-                "azure_resource_group", "GET " + OF + "/resourcegroups?api-version=2024-07-01", "resource-groups.json");
-        String machines = "GET " + OF + "/providers/Microsoft.Compute/virtualMachines?api-version=2024-07-01";
-        vendor.on(machines + "&statusOnly=true", "vm-statuses.json");
-        vendor.page("azure_vm", machines + "&statusOnly&$skiptoken", "vms-1.json");
-        vendor.page("azure_vm", machines + "&statusOnly&$skiptoken=b2", "vms-2.json");
-        list(vendor, "azure_vm_scale_set", "Microsoft.Compute/virtualMachineScaleSets", "2024-07-01", "vm-scale-sets");
-        String disks = "GET " + OF + "/providers/Microsoft.Compute/disks?api-version=2024-03-02";
-        vendor.page("azure_disk", disks + "&$skiptoken", "disks-1.json");
-        vendor.page("azure_disk", disks + "&$skiptoken=b2", "disks-2.json");
-        list(vendor, "azure_vnet", "Microsoft.Network/virtualNetworks", "2024-01-01", "vnets");
-        // Never asked for: subnets come with their network.
-        list(vendor, "azure_subnet", "Microsoft.Network/virtualNetworks", "2024-01-01", "vnets");
-        list(
-                vendor,
-                "azure_network_interface",
-                "Microsoft.Network/networkInterfaces",
-                "2024-01-01",
-                "network-interfaces");
-        list(vendor, "azure_public_ip", "Microsoft.Network/publicIPAddresses", "2024-01-01", "public-ips");
-        list(
-                vendor,
-                "azure_network_security_group",
-                "Microsoft.Network/networkSecurityGroups",
-                "2024-01-01",
-                "network-security-groups");
-        list(vendor, "azure_load_balancer", "Microsoft.Network/loadBalancers", "2024-01-01", "load-balancers");
-        list(vendor, "azure_storage_account", "Microsoft.Storage/storageAccounts", "2023-05-01", "storage-accounts");
-        list(vendor, "azure_aks_cluster", "Microsoft.ContainerService/managedClusters", "2024-05-01", "aks-clusters");
-        vendor.page(
-                "azure_aks_agent_pool",
-                "GET " + OF + "/resourcegroups/rg1/providers/Microsoft.ContainerService/managedClusters/clustername1"
-                        + "/agentPools?api-version=2024-05-01",
-                "agent-pools.json");
-        list(vendor, "azure_sql_server", "Microsoft.Sql/servers", "2021-11-01", "sql-servers");
-        String servers = "GET " + OF + "/resourceGroups/sqlcrudtest-7398/providers/Microsoft.Sql/servers/";
-        vendor.page(
-                "azure_sql_database",
-                servers + "sqlcrudtest-4645/databases?api-version=2021-11-01",
-                "sql-databases.json");
-        vendor.page(
-                "azure_sql_database",
-                servers + "sqlcrudtest-6661/databases?api-version=2021-11-01",
-                "no-sql-databases.json");
-        list(vendor, "azure_web_app", "Microsoft.Web/sites", "2024-04-01", "web-apps");
-    }
-
-    private static void list(ScriptedServer vendor, String kind, String type, String version, String fixture) {
-        vendor.page(kind, "GET " + OF + "/providers/" + type + "?api-version=" + version, fixture + ".json");
+        AzureVendor.script(vendor);
     }
 
     @Override
     protected Map<String, Integer> expected() {
-        return Map.ofEntries(
-                Map.entry("azure_subscription", 1),
-                Map.entry("azure_resource_group", 2),
-                Map.entry("azure_vm", 3),
-                Map.entry("azure_vm_scale_set", 1),
-                Map.entry("azure_disk", 3),
-                Map.entry("azure_vnet", 2),
-                Map.entry("azure_subnet", 1),
-                Map.entry("azure_network_interface", 2),
-                Map.entry("azure_public_ip", 2),
-                Map.entry("azure_network_security_group", 1),
-                Map.entry("azure_load_balancer", 1),
-                Map.entry("azure_storage_account", 6),
-                Map.entry("azure_aks_cluster", 1),
-                Map.entry("azure_aks_agent_pool", 1),
-                Map.entry("azure_sql_server", 2),
-                Map.entry("azure_sql_database", 2),
-                Map.entry("azure_web_app", 3));
+        return AzureVendor.EXPECTED;
     }
 
     @Override
@@ -252,7 +185,7 @@ class AzureProviderTest extends HttpProviderContract<AzureClient> {
     @Test
     void aProviderThatIsNotRegisteredHasNothingAndAnyOtherConflictIsAFailure() throws Exception {
         try (ScriptedServer azure = ScriptedServer.start(getClass())) {
-            script(azure);
+            AzureVendor.script(azure);
             String sites = "GET " + OF + "/providers/Microsoft.Web/sites?api-version=2024-04-01&$skiptoken";
             azure.on(sites, error(409, "MissingSubscriptionRegistration"));
             String balancers =
@@ -271,7 +204,7 @@ class AzureProviderTest extends HttpProviderContract<AzureClient> {
     @Test
     void anIdThatLeadsAwayIsNotFollowed() throws Exception {
         try (ScriptedServer azure = ScriptedServer.start(getClass())) {
-            script(azure);
+            AzureVendor.script(azure);
             azure.on(
                     "GET " + OF + "/providers/Microsoft.Sql/servers?api-version=2021-11-01&$skiptoken",
                     Answer.of(200, "{\"value\": [{\"id\": \"@evil.example/subscriptions/x\"}]}"));

@@ -2,6 +2,7 @@ package io.elder.fetch.gcp;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.ScriptedServer;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
@@ -10,11 +11,12 @@ import java.util.Base64;
 import java.util.Map;
 import java.util.Set;
 
-/** Google Cloud as the tests know it: one project, its answers, and a key that was made for this run of the tests. */
-final class GcpVendor {
-    static final String PROJECT = "my-project-123";
+/** Google Cloud as the tests know it: projects, each with the same answers, and a key that was made for this run of the tests. */
+public final class GcpVendor {
+    public static final String PROJECT = "my-project-123";
     static final String EMAIL = "elder@my-project-123.iam.gserviceaccount.com";
-    static final Map<String, Integer> EXPECTED = Map.ofEntries(
+    /** Resources of a project. */
+    public static final Map<String, Integer> EXPECTED = Map.ofEntries(
             Map.entry("gcp_project", 1),
             Map.entry("gce_instance", 2),
             Map.entry("gce_disk", 2),
@@ -31,9 +33,14 @@ final class GcpVendor {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final KeyPair KEY = key();
-    private static final String COMPUTE = "GET /compute/v1/projects/my-project-123/";
 
-    private GcpVendor() {}
+    private final ScriptedServer server;
+    private final String project;
+
+    private GcpVendor(ScriptedServer server, String project) {
+        this.server = server;
+        this.project = project;
+    }
 
     /** The settings of a job as the quickstart shows it, with the server in place of Google's hosts. */
     static Map<String, String> settings(String url) {
@@ -48,7 +55,7 @@ final class GcpVendor {
                 "127.0.0.1");
     }
 
-    static ObjectNode keyFile(String tokenUri) {
+    public static ObjectNode keyFile(String tokenUri) {
         return JSON.createObjectNode()
                 .put("type", "service_account")
                 .put("project_id", PROJECT)
@@ -62,7 +69,7 @@ final class GcpVendor {
                 .put("universe_domain", "googleapis.com");
     }
 
-    static Set<String> secrets() {
+    public static Set<String> secrets() {
         return Set.of(
                 privateKey(),
                 "ya29.canary-token-4711",
@@ -74,36 +81,46 @@ final class GcpVendor {
 
     static void script(ScriptedServer vendor) {
         vendor.on("POST /token", "vendor/token.json");
-        vendor.page("gcp_project", "GET /v3/projects/my-project-123", "vendor/project.json");
-        vendor.page("gce_instance", COMPUTE + "aggregated/instances?pageToken", "vendor/instances-1.json");
-        vendor.page(
-                "gce_instance", COMPUTE + "aggregated/instances?pageToken=CjT2=/+ page 2", "vendor/instances-2.json");
-        vendor.page("gce_disk", COMPUTE + "aggregated/disks", "vendor/disks.json");
-        vendor.page("gce_network", COMPUTE + "global/networks", "vendor/networks.json");
-        vendor.page("gce_subnetwork", COMPUTE + "aggregated/subnetworks", "vendor/subnetworks.json");
-        vendor.page("gce_firewall", COMPUTE + "global/firewalls", "vendor/firewalls.json");
-        vendor.page("gcs_bucket", "GET /storage/v1/b?project=my-project-123&pageToken", "vendor/buckets-1.json");
-        vendor.page(
-                "gcs_bucket", "GET /storage/v1/b?project=my-project-123&pageToken=bucket_b", "vendor/buckets-2.json");
-        vendor.page("gke_cluster", "GET /v1/projects/my-project-123/locations/-/clusters", "vendor/clusters.json");
+        script(vendor, PROJECT);
+    }
+
+    /** @param server whose fixtures are those beside this class */
+    public static void script(ScriptedServer server, String project) {
+        new GcpVendor(server, project).script();
+    }
+
+    private void script() {
+        String compute = "GET /compute/v1/projects/" + project + "/";
+        String of = "GET /v1/projects/" + project + "/";
+        page("gcp_project", "GET /v3/projects/" + project, "project");
+        page("gce_instance", compute + "aggregated/instances?pageToken", "instances-1");
+        page("gce_instance", compute + "aggregated/instances?pageToken=CjT2=/+ page 2", "instances-2");
+        page("gce_disk", compute + "aggregated/disks", "disks");
+        page("gce_network", compute + "global/networks", "networks");
+        page("gce_subnetwork", compute + "aggregated/subnetworks", "subnetworks");
+        page("gce_firewall", compute + "global/firewalls", "firewalls");
+        page("gcs_bucket", "GET /storage/v1/b?project=" + project + "&pageToken", "buckets-1");
+        page("gcs_bucket", "GET /storage/v1/b?project=" + project + "&pageToken=bucket_b", "buckets-2");
+        page("gke_cluster", of + "locations/-/clusters", "clusters");
         // Node pools come with their clusters: nobody asks for them.
-        vendor.page("gke_node_pool", "GET /v1/never", "vendor/clusters.json");
-        vendor.on("GET /v1/projects/my-project-123/locations", "vendor/run-locations.json");
-        vendor.page(
-                "cloud_run_service",
-                "GET /v2/projects/my-project-123/locations/europe-west2/services",
-                "vendor/run-europe-west2.json");
-        vendor.on("GET /v2/projects/my-project-123/locations/us-central1/services", "vendor/run-us-central1.json");
-        vendor.page("cloud_function", "GET /v2/projects/my-project-123/locations/-/functions", "vendor/functions.json");
-        vendor.page("cloud_sql_instance", "GET /v1/projects/my-project-123/instances", "vendor/sql.json");
-        vendor.page(
-                "gcp_service_account",
-                "GET /v1/projects/my-project-123/serviceAccounts?pageToken",
-                "vendor/accounts-1.json");
-        vendor.page(
-                "gcp_service_account",
-                "GET /v1/projects/my-project-123/serviceAccounts?pageToken=Q2hR=",
-                "vendor/accounts-2.json");
+        page("gke_node_pool", "GET /v1/never", "clusters");
+        server.on(of + "locations", answer("run-locations"));
+        String run = "GET /v2/projects/" + project + "/locations/";
+        page("cloud_run_service", run + "europe-west2/services", "run-europe-west2");
+        server.on(run + "us-central1/services", answer("run-us-central1"));
+        page("cloud_function", run + "-/functions", "functions");
+        page("cloud_sql_instance", of + "instances", "sql");
+        page("gcp_service_account", of + "serviceAccounts?pageToken", "accounts-1");
+        page("gcp_service_account", of + "serviceAccounts?pageToken=Q2hR=", "accounts-2");
+    }
+
+    private void page(String kind, String request, String fixture) {
+        server.page(kind, request, answer(fixture));
+    }
+
+    private Answer answer(String fixture) {
+        return Answer.of(200, server.text("vendor/" + fixture + ".json").replace(PROJECT, project))
+                .header("Content-Type", "application/json; charset=UTF-8");
     }
 
     private static String privateKey() {

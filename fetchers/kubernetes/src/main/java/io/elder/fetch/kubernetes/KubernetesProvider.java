@@ -9,6 +9,7 @@ import io.elder.fetch.Provider;
 import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
+import io.elder.fetch.ThisPod;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.kubernetes.KubernetesCluster.Detail;
 import io.elder.runtime.Settings;
@@ -72,11 +73,9 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
     @Override
     public KubernetesClusters connect(Settings settings) throws Exception {
         KubernetesSettings kubernetes = KubernetesSettings.from(settings);
-        String host = settings.text("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc");
-        String port = settings.text("KUBERNETES_SERVICE_PORT", "443");
+        String ownServer = ThisPod.apiServer(settings).toString();
         settings.check();
-        return KubernetesClusters.open(
-                kubernetes, "https://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port);
+        return KubernetesClusters.open(kubernetes, ownServer);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.elder.fetch.kubernetes;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.elder.fetch.ThisPod;
 import io.elder.runtime.Settings;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +22,6 @@ import java.util.Set;
  * @param timeout for each answer
  */
 record KubernetesSettings(List<Access> clusters, List<String> namespaces, int pageSize, Duration timeout) {
-    /** Where every pod finds the credentials of its service account. */
-    static final Path SERVICE_ACCOUNT = Path.of("/var/run/secrets/kubernetes.io/serviceaccount");
-
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /**
@@ -69,7 +67,7 @@ record KubernetesSettings(List<Access> clusters, List<String> namespaces, int pa
             return at(path.get(), mayRun);
         }
         if (settings.yes("KUBERNETES_IN_CLUSTER", false)) {
-            return new Kubeconfig.ServiceAccount(SERVICE_ACCOUNT);
+            return new Kubeconfig.ServiceAccount(ThisPod.SERVICE_ACCOUNT);
         }
         Optional<String> credentials = settings.find("KUBERNETES_CREDENTIALS");
         if (credentials.isPresent()) {
@@ -80,8 +78,8 @@ record KubernetesSettings(List<Access> clusters, List<String> namespaces, int pa
         if (common.isPresent()) {
             return at(common.get(), mayRun);
         }
-        if (Files.isDirectory(SERVICE_ACCOUNT)) {
-            return new Kubeconfig.ServiceAccount(SERVICE_ACCOUNT);
+        if (Files.isDirectory(ThisPod.SERVICE_ACCOUNT)) {
+            return new Kubeconfig.ServiceAccount(ThisPod.SERVICE_ACCOUNT);
         }
         settings.problem(
                 "KUBERNETES_KUBECONFIG_PATH",
@@ -113,7 +111,7 @@ record KubernetesSettings(List<Access> clusters, List<String> namespaces, int pa
                     .or(() -> text(each, "kubeconfig_path").map(path -> at(Path.of(path), mayRun)))
                     .or(() -> Optional.of(each.path("in_cluster").asBoolean(false))
                             .filter(isInside -> isInside)
-                            .map(unused -> new Kubeconfig.ServiceAccount(SERVICE_ACCOUNT)))
+                            .map(unused -> new Kubeconfig.ServiceAccount(ThisPod.SERVICE_ACCOUNT)))
                     // Several clusters are often several contexts of one kubeconfig.
                     .or(() -> text(each, "context").map(unused -> source(settings)));
             if (source.isEmpty()) {

@@ -2,6 +2,8 @@ package io.elder.fetch.testkit;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -27,6 +29,7 @@ public final class ScriptedServer implements AutoCloseable {
     private static final String NO_KIND = "";
 
     private final HttpServer http;
+    private final String url;
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private final Class<?> fixtures;
     private final List<Route> routes = new CopyOnWriteArrayList<>();
@@ -63,23 +66,33 @@ public final class ScriptedServer implements AutoCloseable {
         }
     }
 
-    private ScriptedServer(HttpServer http, Class<?> fixtures) {
+    private ScriptedServer(HttpServer http, String origin, Class<?> fixtures) {
         this.http = http;
+        this.url = origin + ":" + http.getAddress().getPort();
         this.fixtures = fixtures;
+        http.createContext("/", this::handle);
+        http.setExecutor(threads);
+        http.start();
     }
 
     /** @param fixtures the class beside which fixtures lie */
     public static ScriptedServer start(Class<?> fixtures) throws IOException {
-        HttpServer http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        ScriptedServer server = new ScriptedServer(http, fixtures);
-        http.createContext("/", server::handle);
-        http.setExecutor(server.threads);
-        http.start();
-        return server;
+        return new ScriptedServer(HttpServer.create(anyPort(), 0), "http://127.0.0.1", fixtures);
+    }
+
+    /** Like {@link #start(Class)}, with HTTPS. */
+    public static ScriptedServer start(Class<?> fixtures, LocalTls tls) throws IOException {
+        HttpsServer https = HttpsServer.create(anyPort(), 0);
+        https.setHttpsConfigurator(new HttpsConfigurator(tls.context()));
+        return new ScriptedServer(https, "https://localhost", fixtures);
+    }
+
+    private static InetSocketAddress anyPort() {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
     }
 
     public String url() {
-        return "http://127.0.0.1:" + http.getAddress().getPort();
+        return url;
     }
 
     /**
@@ -96,6 +109,11 @@ public final class ScriptedServer implements AutoCloseable {
 
     public void on(String request, Answer answer) {
         page(NO_KIND, request, answer);
+    }
+
+    /** Whatever else a request is to be told by; it serves before all routes that name a path, also earlier ones. */
+    public void on(Predicate<Asked> matches, Answer answer) {
+        page(NO_KIND, matches, 1000, answer);
     }
 
     /** A page of a kind. */
@@ -237,10 +255,9 @@ public final class ScriptedServer implements AutoCloseable {
         return route.answer();
     }
 
-    private static void send(HttpExchange exchange, Answer answer) throws IOException {
-        answer.headers().forEach((name, value) -> exchange.getResponseHeaders()
-                .set(name, value.replace("{url}", url(exchange))));
-        byte[] body = answer.body().replace("{url}", url(exchange)).getBytes(StandardCharsets.UTF_8);
+    private void send(HttpExchange exchange, Answer answer) throws IOException {
+        answer.headers().forEach((name, value) -> exchange.getResponseHeaders().set(name, value.replace("{url}", url)));
+        byte[] body = answer.body().replace("{url}", url).getBytes(StandardCharsets.UTF_8);
         exchange.sendResponseHeaders(answer.status(), body.length == 0 ? -1 : body.length);
         if (body.length > 0) {
             OutputStream out = exchange.getResponseBody();
@@ -252,10 +269,6 @@ public final class ScriptedServer implements AutoCloseable {
             out.write(body);
             out.close();
         }
-    }
-
-    private static String url(HttpExchange exchange) {
-        return "http://127.0.0.1:" + exchange.getLocalAddress().getPort();
     }
 
     @Override

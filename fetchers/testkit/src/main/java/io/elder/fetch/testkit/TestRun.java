@@ -39,7 +39,7 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
 
     public TestRun(Provider<C> provider, Jobs jobs, int retries) {
         this.provider = provider.name();
-        InstantSource now = () -> Instant.now().plus(slept);
+        InstantSource now = () -> Instant.now().plus(slept());
         this.runner = new TaskRunner<>(
                 provider,
                 jobs,
@@ -48,9 +48,14 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
                 (scope, isSealed, count, millis) -> {});
     }
 
+    /** Also from the thread that asks for the next page. */
     private synchronized void pause(Duration duration) {
         pauses.add(duration);
         slept = slept.plus(duration);
+    }
+
+    private synchronized Duration slept() {
+        return slept;
     }
 
     /** Plans, and carries the plan out. */
@@ -84,7 +89,7 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
     }
 
     /** How long the runner would have waited: for its turn, and before it tried again. */
-    public List<Duration> pauses() {
+    public synchronized List<Duration> pauses() {
         return List.copyOf(pauses);
     }
 
