@@ -1,6 +1,7 @@
 package io.elder.embedded;
 
 import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.schemas.ElderTable;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -27,6 +28,21 @@ final class Inventory {
 
     private record Count(String name, long live, long deleted) {}
 
+    /** Of a table with a row per system. */
+    static final String HEADINGS = row("", "people", "groups", "members", "entities", "networks", "stores", "links");
+
+    private static final List<List<ElderTable>> COLUMNS = List.of(
+            List.of(ElderTable.IDENTITIES),
+            List.of(ElderTable.IDENTITY_GROUPS),
+            List.of(ElderTable.IDENTITY_GROUP_MEMBERSHIPS),
+            List.of(ElderTable.ENTITIES, ElderTable.SERVICES, ElderTable.SOFTWARE),
+            List.of(ElderTable.NETWORKING_RESOURCES),
+            List.of(ElderTable.DATA_STORES),
+            List.of(ElderTable.DEPENDENCIES, ElderTable.NETWORK_ENTITY_MAPPINGS));
+
+    /** A run all of whose rows are in the tables. */
+    record Run(String id, String provider, String status, String error, long created, long updated, long deleted) {}
+
     private final EmbeddedDatabase database;
 
     Inventory(EmbeddedDatabase database) {
@@ -51,7 +67,7 @@ final class Inventory {
                     String.format(Locale.ROOT, "%-16s %,10d %,10d%n", count.name(), count.live(), count.deleted()));
         }
         query(
-                "select provider, status, discovered, created, updated, deleted, coalesce(error, '') from pipeline.runs order by started_at desc limit 5",
+                "select distinct on (provider, job_id) provider, status, discovered, created, updated, deleted, coalesce(error, '') from pipeline.runs order by provider, job_id, started_at desc",
                 rows -> {
                     table.append(String.format(
                             Locale.ROOT,
@@ -67,16 +83,69 @@ final class Inventory {
         return table.toString();
     }
 
-    /** Whether as many runs as expected were started since then, or more, and all of them have become visible. */
+    /** Whether as many jobs and connectors as expected have had a run since then that has become visible. */
     boolean areRunsVisible(Instant since, int expected) throws SQLException {
-        long[] counts = new long[2];
+        return visibleRuns(since).stream().map(Run::provider).distinct().count() >= expected;
+    }
+
+    /** Runs that were started since then, in the order in which they became visible. */
+    List<Run> visibleRuns(Instant since) throws SQLException {
+        List<Run> runs = new ArrayList<>();
         query(
-                "select count(*), count(visible_at) from pipeline.runs where started_at >= timestamptz '" + since + "'",
-                rows -> {
-                    counts[0] = rows.getLong(1);
-                    counts[1] = rows.getLong(2);
-                });
-        return counts[0] >= expected && counts[0] == counts[1];
+                "select run_id, provider, status, coalesce(error, ''), created, updated, deleted from pipeline.runs"
+                        + " where visible_at is not null and started_at >= timestamptz '" + since
+                        + "' order by visible_at",
+                row -> runs.add(new Run(
+                        row.getString(1),
+                        row.getString(2),
+                        row.getString(3),
+                        row.getString(4),
+                        row.getLong(5),
+                        row.getLong(6),
+                        row.getLong(7))));
+        return runs;
+    }
+
+    /** Scopes whose deletions a run left to a person, with the reason. */
+    Map<String, String> held(String run) throws SQLException {
+        Map<String, String> held = new LinkedHashMap<>();
+        query(
+                "select scope, reason from pipeline.scope_progress where outcome = 'held' and run_id = '" + run
+                        + "' order by scope",
+                row -> held.put(row.getString(1), row.getString(2)));
+        return held;
+    }
+
+    /** How many of each a provider's rows are, below {@link #HEADINGS}. */
+    String rowsOf(String provider, String title) throws SQLException {
+        return counted(title, " and source_key like '" + provider.replace("_", "\\_") + "/%'");
+    }
+
+    String total() throws SQLException {
+        return counted("in all", "");
+    }
+
+    private String counted(String title, String which) throws SQLException {
+        List<String> cells = new ArrayList<>(List.of(title));
+        for (List<ElderTable> column : COLUMNS) {
+            long[] count = new long[1];
+            for (ElderTable table : column) {
+                query(
+                        "select count(*) from " + table.sqlName()
+                                + " where source_key is not null and deleted_at is null" + which,
+                        row -> count[0] += row.getLong(1));
+            }
+            cells.add(count[0] == 0 ? "-" : String.format(Locale.ROOT, "%,d", count[0]));
+        }
+        return row(cells.toArray(String[]::new));
+    }
+
+    private static String row(String... cells) {
+        StringBuilder row = new StringBuilder(String.format(Locale.ROOT, "%-18s", cells[0]));
+        for (int i = 1; i < cells.length; i++) {
+            row.append(String.format(Locale.ROOT, "%9s", cells[i]));
+        }
+        return row.toString();
     }
 
     /** Whether the newest run of any provider failed, wholly or in part. */

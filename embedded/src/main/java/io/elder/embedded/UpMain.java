@@ -1,6 +1,5 @@
 package io.elder.embedded;
 
-import com.unboundid.ldap.sdk.LDAPException;
 import io.elder.console.CommandFailed;
 import io.elder.console.Terminal;
 import io.elder.embedded.servers.ServerStartException;
@@ -20,7 +19,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -37,7 +35,7 @@ public final class UpMain implements Callable<Integer> {
     @Option(
             names = "--demo",
             description =
-                    "add a company's directory that changes every few seconds, and print the inventory as it grows")
+                    "read the systems of a company that does not exist, and tell what happens there and in the inventory")
     private boolean demo;
 
     @Option(names = "--once", description = "run every enabled connector once, print the inventory and exit")
@@ -62,7 +60,7 @@ public final class UpMain implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() throws IOException, InterruptedException, SQLException, LDAPException {
+    public Integer call() throws IOException, InterruptedException, SQLException {
         if (empty && !rebuild) {
             System.err.println("--empty: alone (expected: --rebuild with it)");
             return 2;
@@ -74,9 +72,9 @@ public final class UpMain implements Callable<Integer> {
         CountDownLatch told = new CountDownLatch(1);
         CountDownLatch down = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(told, down), "shutdown"));
-        try (DemoDirectory directory = demo ? demoDirectory(defaults) : null;
+        try (Demo estate = demo ? new Demo(begin, UpMain::print) : null;
                 Metrics metrics = new Metrics()) {
-            Settings settings = Settings.of(defaults);
+            Settings settings = Settings.of(estate == null ? defaults : estate.over(defaults, once));
             String host = settings.text("HEALTH_CHECK_HOST", "127.0.0.1");
             int port = settings.whole("HEALTH_CHECK_PORT", 8000, 0, 65535);
             folder = folder == null ? Path.of(settings.text("ELDER_DATA", ".elder")) : folder;
@@ -102,7 +100,7 @@ public final class UpMain implements Callable<Integer> {
                         host,
                         ops.port(),
                         settings.text("CONSOLE_PORT", "5000"));
-                return watch(new Inventory(pipeline.database()), directory, told, begin, connectors);
+                return watch(new Inventory(pipeline.database()), estate, told, begin, connectors);
             }
         } catch (SettingsException e) {
             System.err.println("these settings are wrong:");
@@ -116,28 +114,31 @@ public final class UpMain implements Callable<Integer> {
         }
     }
 
-    private int watch(Inventory inventory, DemoDirectory directory, CountDownLatch told, Instant begin, int connectors)
-            throws InterruptedException, SQLException, LDAPException {
-        Instant nextChange = Instant.now().plusSeconds(15);
+    private int watch(Inventory inventory, Demo estate, CountDownLatch told, Instant begin, int connectors)
+            throws InterruptedException, SQLException {
         String shown = "";
+        if (estate != null) {
+            estate.introduce();
+        }
         while (!told.await(1, TimeUnit.SECONDS)) {
-            String line = inventory.line();
-            if (!line.equals(shown)) {
-                System.out.println(line);
-                shown = line;
+            if (estate != null) {
+                estate.show(inventory, once);
+            } else if (!inventory.line().equals(shown)) {
+                shown = inventory.line();
+                System.out.println(shown);
             }
             if (once && inventory.areRunsVisible(begin, connectors)) {
                 System.out.println();
                 System.out.print(inventory.table());
                 return inventory.lastRunsFailed() ? 1 : 0;
             }
-            if (directory != null && !once && Instant.now().isAfter(nextChange)) {
-                System.out.println("directory: " + directory.change());
-                nextChange = Instant.now().plusSeconds(4);
-            }
         }
         System.out.println("stopping");
         return 0;
+    }
+
+    private static void print(String line) {
+        System.out.println(line);
     }
 
     private static boolean awaitReady(Pipeline pipeline, CountDownLatch told) throws InterruptedException {
@@ -154,30 +155,6 @@ public final class UpMain implements Callable<Integer> {
             }
         }
         return false;
-    }
-
-    private static DemoDirectory demoDirectory(Map<String, String> settings) throws LDAPException {
-        String password = UUID.randomUUID().toString();
-        DemoDirectory directory = new DemoDirectory(password);
-        settings.putAll(Map.of(
-                "LDAP_ENABLED",
-                "true",
-                "LDAP_SERVER",
-                "localhost",
-                "LDAP_PORT",
-                Integer.toString(directory.port()),
-                "LDAP_USE_SSL",
-                "false",
-                "LDAP_START_TLS",
-                "false",
-                "LDAP_BASE_DN",
-                DemoDirectory.BASE_DN,
-                "LDAP_BIND_DN",
-                DemoDirectory.BIND_DN,
-                "LDAP_BIND_PASSWORD",
-                password));
-        settings.putIfAbsent("LDAP_SYNC_INTERVAL", "10");
-        return directory;
     }
 
     private static void stop(CountDownLatch told, CountDownLatch down) {

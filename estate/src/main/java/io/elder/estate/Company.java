@@ -211,6 +211,11 @@ public final class Company {
         return now;
     }
 
+    /** What the company's machines and workloads serve. */
+    public static List<String> services() {
+        return SERVICES;
+    }
+
     /** One thing that happens in a company of this size, told in a few words. */
     public synchronized String change(Instant when) {
         String told =

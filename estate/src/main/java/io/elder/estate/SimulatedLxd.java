@@ -5,28 +5,12 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsParameters;
-import com.unboundid.ldap.sdk.DN;
-import com.unboundid.ldap.sdk.LDAPException;
-import com.unboundid.util.ObjectPair;
-import com.unboundid.util.ssl.cert.CertException;
-import com.unboundid.util.ssl.cert.PublicKeyAlgorithmIdentifier;
-import com.unboundid.util.ssl.cert.SignatureAlgorithmIdentifier;
-import com.unboundid.util.ssl.cert.X509Certificate;
 import io.elder.estate.Company.Machine;
 import io.elder.estate.Site.Call;
 import io.elder.estate.Site.Reply;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.security.KeyPair;
-import java.security.KeyStore;
-import java.security.MessageDigest;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
-import java.time.Duration;
-import java.util.Base64;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -45,66 +29,6 @@ public final class SimulatedLxd implements SimulatedSystem {
     private final Signed server = Signed.make("CN=lxd.example.com");
     private final Signed client = Signed.make("CN=elder");
     private final Site site;
-
-    /** A certificate of our own making, and its key. */
-    private record Signed(Certificate certificate, KeyPair keys) {
-        static Signed make(String subject) {
-            try {
-                long now = System.currentTimeMillis();
-                ObjectPair<X509Certificate, KeyPair> made = X509Certificate.generateSelfSignedCertificate(
-                        SignatureAlgorithmIdentifier.SHA_256_WITH_ECDSA,
-                        PublicKeyAlgorithmIdentifier.EC,
-                        256,
-                        new DN(subject),
-                        now - Duration.ofDays(1).toMillis(),
-                        now + Duration.ofDays(365).toMillis());
-                Certificate certificate = CertificateFactory.getInstance("X.509")
-                        .generateCertificate(
-                                new ByteArrayInputStream(made.getFirst().getX509CertificateBytes()));
-                return new Signed(certificate, made.getSecond());
-            } catch (CertException | LDAPException | GeneralSecurityException e) {
-                throw new IllegalStateException("every JVM can make a certificate", e);
-            }
-        }
-
-        KeyStore store(boolean withKey) throws GeneralSecurityException, IOException {
-            KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-            store.load(null, null);
-            if (withKey) {
-                store.setKeyEntry("own", keys.getPrivate(), new char[0], new Certificate[] {certificate});
-            } else {
-                store.setCertificateEntry("known", certificate);
-            }
-            return store;
-        }
-
-        String fingerprint() {
-            try {
-                return HexFormat.of()
-                        .formatHex(MessageDigest.getInstance("SHA-256").digest(certificate.getEncoded()));
-            } catch (GeneralSecurityException e) {
-                throw new IllegalStateException("every JVM has SHA-256", e);
-            }
-        }
-
-        String certificatePem() {
-            try {
-                return pem("CERTIFICATE", certificate.getEncoded());
-            } catch (GeneralSecurityException e) {
-                throw new IllegalStateException("a certificate without an encoding", e);
-            }
-        }
-
-        String keyPem() {
-            return pem("PRIVATE KEY", keys.getPrivate().getEncoded());
-        }
-
-        private static String pem(String what, byte[] der) {
-            return "-----BEGIN " + what + "-----\n"
-                    + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der) + "\n-----END " + what
-                    + "-----\n";
-        }
-    }
 
     public SimulatedLxd(Company company) {
         this.company = company;
