@@ -90,11 +90,11 @@ final class FetchBench implements Callable<Integer> {
     public Integer call() throws Exception {
         List<Vendor> vendors = new ArrayList<>();
         for (String provider : providers) {
-            vendors.add(Vendor.ALL.stream()
+            vendors.add(Vendor.all().stream()
                     .filter(vendor -> vendor.provider().equals(provider))
                     .findFirst()
                     .orElseThrow(() -> new IllegalArgumentException("--provider: " + provider + " (expected: any of "
-                            + Vendor.ALL.stream().map(Vendor::provider).toList() + ")")));
+                            + Vendor.all().stream().map(Vendor::provider).toList() + ")")));
         }
         Path folder = Files.createTempDirectory("elder-bench");
         try (Servers servers = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE)) {
@@ -123,8 +123,7 @@ final class FetchBench implements Callable<Integer> {
     private static void keep(Vendor vendor, ObjectNode of) throws IOException {
         Path file = Files.createDirectories(RoleProcesses.home().resolve("bench/results"))
                 .resolve("fetch.json");
-        ObjectNode all =
-                Files.exists(file) ? JSON.readValue(file.toFile(), ObjectNode.class) : JSON.createObjectNode();
+        ObjectNode all = Files.exists(file) ? JSON.readValue(file.toFile(), ObjectNode.class) : JSON.createObjectNode();
         all.set(vendor.provider(), of);
         Files.writeString(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(all) + "\n");
     }

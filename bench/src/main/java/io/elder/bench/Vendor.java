@@ -10,7 +10,9 @@ import java.util.stream.IntStream;
 
 /** How the lists of one provider look: which kind is read, in pages of which size, and what a page and a login are. */
 sealed interface Vendor {
-    List<Vendor> ALL = List.of(new Aws(), new Azure(), new Gcp(), new Kubernetes());
+    static List<Vendor> all() {
+        return List.of(new Aws(), new Azure(), new Gcp(), new Kubernetes());
+    }
 
     /** @param parameters of the query or the form */
     record Request(String path, Map<String, String> parameters, String url) {}
