@@ -1,5 +1,7 @@
 package io.elder.bench;
 
+import io.elder.runtime.KafkaClients;
+import io.elder.runtime.Settings;
 import io.elder.schemas.avro.InventoryRecord;
 import io.elder.schemas.serde.AvroDeserializer;
 import java.sql.Connection;
@@ -52,9 +54,9 @@ final class JdbcSink implements SinkPeer {
 
     @Override
     public double run(SinkFeed feed, Target target) throws Exception {
-        String topic = feed.inventory();
+        String topic = feed.ordered();
         Map<String, Object> settings = new HashMap<>(
-                new io.elder.runtime.KafkaClients(io.elder.runtime.Settings.of(feed.environment())).consumer("jdbc"));
+                new KafkaClients(Settings.of(feed.environment())).consumer("jdbc"));
         settings.remove("group.id");
         settings.put("max.poll.records", way.poll);
         try (KafkaConsumer<byte[], byte[]> consumer =

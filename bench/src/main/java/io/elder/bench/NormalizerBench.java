@@ -84,6 +84,12 @@ final class NormalizerBench implements Callable<Integer> {
     @Option(names = "--only", description = "kinds whose titles hold one of these", split = ",")
     private List<String> only = List.of();
 
+    @Option(
+            names = "--warm-up",
+            defaultValue = "20000",
+            description = "records before the first run, for the JVM to compile (default: ${DEFAULT-VALUE})")
+    private int warmUp;
+
     @Option(names = "--results", description = "where results go (default: bench/results)")
     private Path results;
 
@@ -111,8 +117,10 @@ final class NormalizerBench implements Callable<Integer> {
             for (Kind kind : Kind.values()) {
                 rates.put(kind, new LinkedHashMap<>());
             }
-            out.println("warming up");
-            run(Kind.NORMALIZER_EXACTLY, Math.min(records, 20_000), new HashMap<>(), new ArrayList<>());
+            if (warmUp > 0) {
+                out.println("warming up");
+                run(Kind.NORMALIZER_EXACTLY, Math.min(records, warmUp), new HashMap<>(), new ArrayList<>());
+            }
             for (int run = 1; run <= runs; run++) {
                 out.printf(Locale.ROOT, "run %d of %d, load average %.1f%n", run, runs, Machine.load());
                 for (Kind kind : Kind.values()) {

@@ -78,6 +78,12 @@ final class SinkBench implements Callable<Integer> {
     @Option(names = "--phases", description = "some of: load,changed,redelivered,seen,rebuild", split = ",")
     private List<String> phases = List.of();
 
+    @Option(
+            names = "--warm-up",
+            defaultValue = "20000",
+            description = "records before the first run, for the JVM to compile (default: ${DEFAULT-VALUE})")
+    private int warmUp;
+
     @Option(names = "--work", description = "where servers live (default: a temporary folder)")
     private Path work;
 
@@ -117,13 +123,13 @@ final class SinkBench implements Callable<Integer> {
         try (Servers started = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE, SERVER)) {
             servers = started;
             base();
-            try (DebeziumSink.Worker worker = wants("Debezium") ? new DebeziumSink.Worker(started, folder) : null;
+            try (DebeziumSink.Worker worker = wants(DEBEZIUM) || wants(TUNED) ? new DebeziumSink.Worker(started, folder) : null;
                     DelayProxy proxy =
                             DelayProxy.to(started.database().port(), Duration.ofNanos(roundTripMicros * 1000L))) {
                 List<Entry> entries = entries(worker);
-                out.println("warming up");
-                for (Entry entry : entries) {
-                    measure(entry, Math.min(entry.near(), 20_000), started.database().port(), new LinkedHashMap<>());
+                for (Entry entry : warmUp > 0 ? entries : List.<Entry>of()) {
+                    out.println("warming up " + entry.peer().name());
+                    measure(entry, Math.min(entry.near(), warmUp), started.database().port(), new LinkedHashMap<>());
                 }
                 for (int run = 1; run <= runs; run++) {
                     out.printf(Locale.ROOT, "run %d of %d, load average %.1f%n", run, runs, Machine.load());
@@ -196,7 +202,9 @@ final class SinkBench implements Callable<Integer> {
         SinkWorkload workload = new SinkWorkload(size / 20 * 20);
         SinkPeer.Target target = new SinkPeer.Target(port, create(entry.needsIds()));
         for (Phase phase : Phase.values()) {
-            if (phase != Phase.LOAD && phase != Phase.CHANGED && !wants(phase)) {
+            // The others build on these.
+            boolean isNeeded = phase == Phase.LOAD || (phase == Phase.CHANGED && wants(Phase.REDELIVERED, Phase.SEEN));
+            if (!isNeeded && !wants(phase)) {
                 continue;
             }
             into.computeIfAbsent(phase.id(), id -> new Cell()).records = workload.records();
@@ -205,8 +213,9 @@ final class SinkBench implements Callable<Integer> {
         drop(target.database());
     }
 
-    private boolean wants(Phase phase) {
-        return phases.isEmpty() || phases.contains(phase.id());
+    private boolean wants(Phase... any) {
+        return phases.isEmpty()
+                || List.of(any).stream().anyMatch(phase -> phases.contains(phase.id()));
     }
 
     /** The first load, through the proxy. */

@@ -32,6 +32,7 @@ final class SinkFeed {
     private final SinkWorkload workload;
     private final SinkWorkload.Phase phase;
     private boolean hasInventory;
+    private boolean hasOrdered;
     private boolean hasTables;
     private boolean hasFiles;
 
@@ -68,6 +69,19 @@ final class SinkFeed {
             serializer.configure(servers.kafka().common(), false);
             send(record -> topic, record -> serializer.serialize(topic, record));
             hasInventory = true;
+        }
+        return topic;
+    }
+
+    /** The same in one partition: who keeps nothing that waits must not meet a link before its ends. */
+    String ordered() throws InterruptedException, ExecutionException {
+        String topic = prefix() + "ordered";
+        if (!hasOrdered) {
+            create(topic, 1);
+            AvroSerializer<InventoryRecord> serializer = new AvroSerializer<>();
+            serializer.configure(servers.kafka().common(), false);
+            send(record -> topic, record -> serializer.serialize(topic, record));
+            hasOrdered = true;
         }
         return topic;
     }

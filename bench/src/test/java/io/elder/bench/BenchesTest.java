@@ -33,23 +33,24 @@ class BenchesTest {
                 "--row-records=40",
                 "--far-records=0",
                 "--runs=1",
-                "--phases=load,changed,redelivered");
+                "--warm-up=0",
+                "--only=limit,Elder,tuned,JDBC,row",
+                "--phases=load");
         assertThat(figures.path("peers").fieldNames())
                 .toIterable()
                 .containsExactlyInAnyOrder(
                         "Elder",
                         "limit: COPY and merge",
-                        "Debezium, default",
                         "Debezium, tuned",
                         "JDBC batch",
                         "row by row");
-        assertThat(figures.at("/peers/Elder/redelivered/rows_written_per_record").asDouble())
-                .isZero();
+        assertThat(figures.at("/peers/Elder/load/rows_written_per_record").asDouble())
+                .isBetween(0.85, 1.0);
     }
 
     @Test
     void theNormalizerIsMeasured() throws Exception {
-        JsonNode figures = run(new NormalizerBench(out), "normalizer", "--records=200", "--runs=1", "--only=normalizer, exactly");
+        JsonNode figures = run(new NormalizerBench(out), "normalizer", "--records=200", "--runs=1", "--warm-up=0", "--only=normalizer, exactly");
         assertThat(figures.at("/rates/normalizer, exactly once/unchanged/0").asDouble())
                 .isPositive();
         assertThat(figures.path("restore_s").asDouble()).isPositive();
