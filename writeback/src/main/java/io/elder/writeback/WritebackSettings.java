@@ -101,8 +101,8 @@ public record WritebackSettings(
             return Optional.of(place + " is not set");
         }
         // The readers may have it from a file; whoever lets write-back change things says so in its own environment.
-        boolean lacksToken =
-                !provider.equals("ldap") && settings.findSecret(prefix + "API_TOKEN").isEmpty();
+        boolean lacksToken = !provider.equals("ldap")
+                && settings.findSecret(prefix + "API_TOKEN").isEmpty();
         return lacksToken ? Optional.of(prefix + "API_TOKEN is not set") : Optional.empty();
     }
 
