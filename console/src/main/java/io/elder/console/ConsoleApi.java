@@ -154,7 +154,9 @@ public final class ConsoleApi implements Component {
                 .get("/api/v1/identity-groups", context -> list(context, InventoryReader.GROUPS, Map.of()))
                 .get("/api/v1/identity-groups/{id}/members", this::members)
                 .get("/api/v1/inventory/summary", context -> answer(context, 200, inventory.summary()))
-                .get("/api/v1/writeback/status", context -> answerItems(context, writebacks().status()))
+                .get(
+                        "/api/v1/writeback/status",
+                        context -> answerItems(context, writebacks().status()))
                 .get(
                         "/api/v1/writeback/plans",
                         context -> answerItems(context, writebacks().plans(limit(context, 20))))
@@ -167,9 +169,7 @@ public final class ConsoleApi implements Component {
                 .exception(BadInput.class, (e, context) -> refuse(context, 400, e.getMessage()))
                 .exception(Conflict.class, (e, context) -> refuse(context, 409, e.getMessage()))
                 .exception(CommandFailed.class, (e, context) -> refuse(context, 404, e.getMessage()))
-                .exception(
-                        KafkaException.class,
-                        (e, context) -> refuse(context, 503, "Kafka: " + e.getMessage()))
+                .exception(KafkaException.class, (e, context) -> refuse(context, 503, "Kafka: " + e.getMessage()))
                 .exception(SQLException.class, this::databaseFailed)
                 .exception(HttpResponseException.class, (e, context) -> refuse(context, e.getStatus(), e.getMessage()));
     }

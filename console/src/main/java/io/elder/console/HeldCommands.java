@@ -55,7 +55,16 @@ final class HeldCommands {
             terminal.json(plans);
         } else {
             terminal.table(
-                    plans, "plan_id", "scope", "state", "deletions", "live", "budget", "reason", "held_at", "expires_at");
+                    plans,
+                    "plan_id",
+                    "scope",
+                    "state",
+                    "deletions",
+                    "live",
+                    "budget",
+                    "reason",
+                    "held_at",
+                    "expires_at");
         }
         return 0;
     }

@@ -172,8 +172,8 @@ public final class Rebuild {
                 emptyInventory(say);
             }
             Topics topics = kafka.topics();
-            List<Topic<?>> derived = List.of(
-                    topics.scopes(), topics.verdicts(), topics.persons(), topics.held(), topics.inventory());
+            List<Topic<?>> derived =
+                    List.of(topics.scopes(), topics.verdicts(), topics.persons(), topics.held(), topics.inventory());
             Set<String> present = Kafka.answer(admin.listTopics().names());
             String application = kafka.group("normalizer") + "-";
             Set<String> outdated = present.stream()

@@ -38,9 +38,8 @@ final class WritebackCommands {
             @Parameters(paramLabel = "PLAN", arity = "0..1", description = "a plan's id") String which,
             @Option(names = "--limit", defaultValue = "20", description = "how many plans are listed") int limit,
             @Option(names = "--json") boolean json) {
-        List<ObjectNode> plans = which == null
-                ? writebacks().plans(limit)
-                : List.of(writebacks().plan(which));
+        List<ObjectNode> plans =
+                which == null ? writebacks().plans(limit) : List.of(writebacks().plan(which));
         if (json) {
             terminal.json(plans);
             return 0;
@@ -86,7 +85,10 @@ final class WritebackCommands {
         return 0;
     }
 
-    @Command(name = "disable", mixinStandardHelpOptions = true, description = "Holds all further changes of a provider.")
+    @Command(
+            name = "disable",
+            mixinStandardHelpOptions = true,
+            description = "Holds all further changes of a provider.")
     int disable(@Parameters(paramLabel = "PROVIDER") String provider, @Option(names = "--by") String by) {
         writebacks().enable(provider, false, person(by));
         terminal.line(provider + ": disabled; changes are held");

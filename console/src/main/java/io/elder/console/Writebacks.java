@@ -56,7 +56,8 @@ final class Writebacks {
             }
             node.put(result.getOutcome(), node.path(result.getOutcome()).asInt() + 1);
             String at = result.getAt().toString();
-            if (node.path("last_at").asText("").compareTo(at) < 0 || node.path("last_at").isNull()) {
+            if (node.path("last_at").asText("").compareTo(at) < 0
+                    || node.path("last_at").isNull()) {
                 node.put("last_at", at);
             }
         });
@@ -145,8 +146,7 @@ final class Writebacks {
     /** Results are kept of the last change of each membership only. */
     private static String outcome(
             String id, WritebackPlan part, PlannedChange change, Map<String, WritebackResult> results) {
-        WritebackResult result =
-                results.get(part.getProvider() + "/" + part.getGroupId() + "/" + change.getMemberId());
+        WritebackResult result = results.get(part.getProvider() + "/" + part.getGroupId() + "/" + change.getMemberId());
         if (result == null) {
             return "under way";
         }
@@ -160,8 +160,7 @@ final class Writebacks {
         AvroDeserializer<WritebackPlan> values = new AvroDeserializer<>();
         values.configure(kafka.common(), false);
         List<WritebackPlan> all = new ArrayList<>();
-        new TopicReader(kafka)
-                .read(kafka.topics().writebackPlans().name(), values, record -> all.add(record.value()));
+        new TopicReader(kafka).read(kafka.topics().writebackPlans().name(), values, record -> all.add(record.value()));
         all.sort(java.util.Comparator.comparing(WritebackPlan::getAt));
         Map<String, List<WritebackPlan>> byId = new LinkedHashMap<>();
         all.forEach(plan -> byId.computeIfAbsent(plan.getPlanId(), unused -> new ArrayList<>())

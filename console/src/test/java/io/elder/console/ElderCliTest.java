@@ -175,7 +175,8 @@ class ElderCliTest {
         String topic = kafka.topics().held().name();
         try (KafkaProducer<String, HeldPlan> producer =
                 new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), values)) {
-            producer.send(new ProducerRecord<>(topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null, null))))
+            producer.send(new ProducerRecord<>(
+                            topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null, null))))
                     .get();
             producer.send(new ProducerRecord<>(
                             topic,
