@@ -97,7 +97,13 @@ public record WritebackSettings(
             return Optional.of("the connector is disabled (" + prefix + "ENABLED)");
         }
         String place = provider.equals("ldap") ? prefix + "SERVER" : prefix + "DOMAIN";
-        return settings.find(place).isPresent() ? Optional.empty() : Optional.of(place + " is not set");
+        if (settings.find(place).isEmpty()) {
+            return Optional.of(place + " is not set");
+        }
+        // The readers may have it from a file; whoever lets write-back change things says so in its own environment.
+        boolean lacksToken = !provider.equals("ldap")
+                && settings.findSecret(prefix + "API_TOKEN").isEmpty();
+        return lacksToken ? Optional.of(prefix + "API_TOKEN is not set") : Optional.empty();
     }
 
     /** The most that a plan may remove from a group of this size without a person's word. */

@@ -25,6 +25,8 @@ class PlannerTest {
             "WRITEBACK_BUDGET_RUN", "1000",
             "WRITEBACK_PROTECTED_GROUPS", "none");
 
+    private static final List<Ending> ENDINGS = List.of(Ending.WELL, Ending.NO_ANSWER, Ending.BROKEN);
+
     @TempDir
     Path folder;
 
@@ -379,7 +381,7 @@ class PlannerTest {
                         expiries.remove(pair);
                     });
                 case 4 -> world.sync();
-                case 5, 6 -> world.call(Ending.values()[random.nextInt(3)]);
+                case 5, 6 -> world.call(ENDINGS.get(random.nextInt(ENDINGS.size())));
                 default -> {
                     if (!world.provider.remove(pair)) {
                         world.provider.add(pair);

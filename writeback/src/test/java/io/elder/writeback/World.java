@@ -101,6 +101,7 @@ final class World implements AutoCloseable {
         Map<String, String> values = new HashMap<>(Map.of(
                 "OKTA_WRITE_BACK_ENABLED", "true",
                 "OKTA_DOMAIN", "acme.okta.com",
+                "OKTA_API_TOKEN", "token",
                 "WRITEBACK_CONFIRMED", "okta"));
         values.putAll(more);
         Settings settings = Settings.of(values);
