@@ -94,7 +94,7 @@ final class Inventory {
         query(
                 "select run_id, provider, status, coalesce(error, ''), created, updated, deleted from pipeline.runs"
                         + " where visible_at is not null and started_at >= timestamptz '" + since
-                        + "' order by visible_at",
+                        + "' order by visible_at, started_at",
                 row -> runs.add(new Run(
                         row.getString(1),
                         row.getString(2),

@@ -89,7 +89,7 @@ class DemoTest {
             assertThat(live("entities", MACHINES.get(place))).as("%s", place).isEqualTo(now.machines(place)
                     .size());
         }
-        for (String users : List.of("ldap/%/ldap_user/%", "okta/%/okta_user/%", "google_workspace/%/google_user/%")) {
+        for (String users : List.of("ldap/%/ldap_user/%", "okta/%/okta_user/%", "iboss/%/iboss_user/%")) {
             assertThat(live("identities", users)).as(users).isEqualTo(now.people().size());
         }
         assertThat(live("entities", "kubernetes/%/k8s_pod/%"))
