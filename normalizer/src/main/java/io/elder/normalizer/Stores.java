@@ -56,7 +56,9 @@ record Stores(
     /** All entries with a prefix, as a list: what follows may change the store. */
     static <V> List<KeyValue<String, V>> entries(KeyValueStore<String, V> store, String prefix) {
         List<KeyValue<String, V>> entries = new ArrayList<>();
-        try (KeyValueIterator<String, V> all = store.prefixScan(prefix, new StringSerializer())) {
+        // A cache can't scan for a prefix of no length.
+        try (KeyValueIterator<String, V> all =
+                prefix.isEmpty() ? store.all() : store.prefixScan(prefix, new StringSerializer())) {
             all.forEachRemaining(entries::add);
         }
         return entries;
