@@ -168,7 +168,9 @@ class WritebackEndToEndTest {
         Map<String, HeldPlan> latest = new HashMap<>();
         try (KafkaConsumer<String, HeldPlan> consumer =
                 new KafkaConsumer<>(kafka.consumer("writeback-test"), new StringDeserializer(), values)) {
-            List<TopicPartition> partitions = consumer.partitionsFor(kafka.topics().held().name()).stream()
+            List<TopicPartition> partitions = consumer
+                    .partitionsFor(kafka.topics().held().name())
+                    .stream()
                     .map(info -> new TopicPartition(info.topic(), info.partition()))
                     .toList();
             consumer.assign(partitions);
