@@ -88,8 +88,7 @@ class IbossFormsTest {
         vendor.on("GET /api/v1/health", json("{}"));
         vendor.on("GET /api/v1/groups", json("{'groups': [" + groups + "]}"));
         vendor.on(
-                "GET /api/v1/users",
-                json("{'users': [{'id': 'u1', 'username': 'alice', 'groups': [" + names + "]}]}"));
+                "GET /api/v1/users", json("{'users': [{'id': 'u1', 'username': 'alice', 'groups': [" + names + "]}]}"));
         RecordingPublisher published = fetch(settings(Map.of()));
         Set<String> found = new HashSet<>();
         for (RecordingPublisher.Written record : published.sealedRecords()) {

@@ -60,7 +60,8 @@ class VcenterInstalledServerTest {
         List<String> keys = rows.stream().map(Output::key).toList();
         assertThat(keys).doesNotHaveDuplicates();
         Set<String> known = Set.copyOf(keys);
-        assertThat(rows).allMatch(row -> known.containsAll(row.row().getReferences().values()));
+        assertThat(rows)
+                .allMatch(row -> known.containsAll(row.row().getReferences().values()));
     }
 
     @Test
