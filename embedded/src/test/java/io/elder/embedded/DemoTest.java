@@ -86,15 +86,19 @@ class DemoTest {
                 .isNull();
         Company.State now = company.now();
         for (Place place : Place.values()) {
-            assertThat(live("entities", MACHINES.get(place))).as("%s", place).isEqualTo(now.machines(place)
-                    .size());
+            assertThat(live("entities", MACHINES.get(place)))
+                    .as("%s", place)
+                    .isEqualTo(now.machines(place).size());
         }
         for (String users : List.of("ldap/%/ldap_user/%", "okta/%/okta_user/%", "iboss/%/iboss_user/%")) {
-            assertThat(live("identities", users)).as(users).isEqualTo(now.people().size());
+            assertThat(live("identities", users))
+                    .as(users)
+                    .isEqualTo(now.people().size());
         }
         assertThat(live("entities", "kubernetes/%/k8s_pod/%"))
                 .isEqualTo(now.workloads().stream().mapToInt(Workload::replicas).sum());
-        assertThat(live("entities", "fleetdm/%/fleetdm_host/%")).isEqualTo(now.laptops().size());
+        assertThat(live("entities", "fleetdm/%/fleetdm_host/%"))
+                .isEqualTo(now.laptops().size());
     }
 
     @Test
