@@ -66,12 +66,13 @@ final class Inventory {
             table.append(
                     String.format(Locale.ROOT, "%-16s %,10d %,10d%n", count.name(), count.live(), count.deleted()));
         }
+        table.append(System.lineSeparator());
         query(
                 "select distinct on (provider, job_id) provider, status, discovered, created, updated, deleted, coalesce(error, '') from pipeline.runs order by provider, job_id, started_at desc",
                 rows -> {
                     table.append(String.format(
                             Locale.ROOT,
-                            "%nrun of %s: %s, %,d seen, %,d rows created, %,d updated, %,d deleted %s%n",
+                            "run of %s: %s, %,d seen, %,d rows created, %,d updated, %,d deleted %s%n",
                             rows.getString(1),
                             rows.getString(2),
                             rows.getLong(3),

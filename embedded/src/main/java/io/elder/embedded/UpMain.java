@@ -121,13 +121,14 @@ public final class UpMain implements Callable<Integer> {
             estate.introduce();
         }
         while (!told.await(1, TimeUnit.SECONDS)) {
+            boolean isAllRead = once && estate == null && inventory.areRunsVisible(begin, connectors);
             if (estate != null) {
-                estate.show(inventory, once);
+                isAllRead = estate.show(inventory, once);
             } else if (!inventory.line().equals(shown)) {
                 shown = inventory.line();
                 System.out.println(shown);
             }
-            if (once && inventory.areRunsVisible(begin, connectors)) {
+            if (once && isAllRead) {
                 System.out.println();
                 System.out.print(inventory.table());
                 return inventory.lastRunsFailed() ? 1 : 0;
