@@ -44,8 +44,6 @@ public final class Normalizer implements Component {
         // Streams polls between tasks; see the measured settings of the stack.
         properties.put("poll.ms", 10L);
         properties.put("topology.optimization", "none");
-        // For the one store that caches.
-        properties.put("statestore.cache.max.bytes", 4L << 20);
         return properties;
     }
 

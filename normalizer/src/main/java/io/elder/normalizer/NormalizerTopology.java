@@ -85,9 +85,7 @@ public final class NormalizerTopology {
                         CARRIED_OUT)
                 .addStateStore(store(Stores.SCOPE_INDEX, Serdes.Long()), OBSERVATIONS, CARRIED_OUT)
                 .addStateStore(
-                        // One count per attempt, changed by every record: written once per commit.
-                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema()))
-                                .withCachingEnabled(),
+                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema())),
                         OBSERVATIONS,
                         CARRIED_OUT)
                 .addStateStore(

@@ -799,7 +799,7 @@ abstract class SinkContract {
                     ResultSet row = statement.executeQuery(
                             "SELECT (to_jsonb(t) - '{id,parent_id,identity_id,group_id,organization_id,source_id,target_id,source_entity_id,target_entity_id,created_at,updated_at}'::text[])::text, "
                                     + links + " FROM " + table
-                                    + " t WHERE source_key IS NOT NULL ORDER BY source_key")) {
+                                    + " t WHERE source_key IS NOT NULL ORDER BY t.source_key")) {
                 while (row.next()) {
                     all.add(table + " " + row.getString(1) + " " + row.getString(2));
                 }
