@@ -37,6 +37,7 @@ class ConfigurationPageTest {
             "IDENTITY_ENDPOINT",
             "IDENTITY_HEADER",
             "KUBECONFIG_FILE",
+            "SYNC_INTERVAL",
             "KUBECONFIG_PATH",
             "KUBECONFIG_YAML");
 

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A row of Elder's at one end, Okta's groups at the other; all roles between them, and a sync every few seconds. */
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class WritebackEndToEndTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
     private static final int GROUPS = 8;
     private static final int MEMBERS = 4;
 
@@ -75,7 +75,7 @@ class WritebackEndToEndTest {
         metrics = new Metrics();
         pipeline = new Pipeline(folder, Settings.of(settings), metrics);
         pipeline.start();
-        await().atMost(Duration.ofSeconds(180)).until(() -> pipeline.health().ok());
+        await().atMost(Duration.ofMinutes(3)).until(() -> pipeline.health().ok());
     }
 
     @AfterAll
