@@ -72,10 +72,11 @@ final class PendingRows {
     List<Change> take(ElderTable table, Collection<String> keys, Collection<String> arrived) throws SQLException {
         List<Change> taken = new ArrayList<>();
         // A look into the index per key: one for all of them compares every row that waits with every key.
-        String sql = "DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT unnest(?::text[])"
-                + " UNION ALL SELECT w.source_key FROM unnest(?::text[]) AS a(key)"
-                + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[a.key])"
-                + " RETURNING record, source_partition, source_offset";
+        String sql =
+                "DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT unnest(?::text[])"
+                        + " UNION ALL SELECT w.source_key FROM unnest(?::text[]) AS a(key)"
+                        + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[a.key])"
+                        + " RETURNING record, source_partition, source_offset";
         try (PreparedStatement delete = connection.prepareStatement(sql)) {
             delete.setString(1, table.sqlName());
             delete.setArray(2, TableLayout.texts(connection, keys.toArray(String[]::new)));

@@ -37,7 +37,9 @@ final class Sink implements Component {
         for (SinkLoop loop : loops) {
             loop.status()
                     .forEach((name, value) -> status.merge(
-                            name, value, (one, other) -> one instanceof Long a && other instanceof Long b ? a + b : one));
+                            name,
+                            value,
+                            (one, other) -> one instanceof Long a && other instanceof Long b ? a + b : one));
         }
         return status;
     }
@@ -45,8 +47,9 @@ final class Sink implements Component {
     @Override
     public void close() {
         // All at once: each may take its time.
-        List<Thread> closing =
-                loops.stream().map(loop -> Thread.ofVirtual().start(loop::close)).toList();
+        List<Thread> closing = loops.stream()
+                .map(loop -> Thread.ofVirtual().start(loop::close))
+                .toList();
         try {
             for (Thread each : closing) {
                 each.join();

@@ -281,7 +281,8 @@ final class TableLayout {
                 + " FROM unnest(" + fields.stream().map(f -> "?::text[]").collect(Collectors.joining(", ")) + ") AS i("
                 + String.join(", ", aliases)
                 // Rows that stay as they are never come to the conflict: there they would be locked, which is a write.
-                + ") WHERE NOT EXISTS (SELECT FROM " + table.sqlName() + " x WHERE x.source_key = i." + alias("source_key")
+                + ") WHERE NOT EXISTS (SELECT FROM " + table.sqlName() + " x WHERE x.source_key = i."
+                + alias("source_key")
                 + " AND (x.observed_at > i." + alias("observed_at") + "::timestamptz OR (x.content_hash = i."
                 + alias("content_hash") + "::bigint AND (x.deleted_at IS NULL) = (i." + alias("deleted_at")
                 + " IS NULL)))) ON CONFLICT (source_key) WHERE source_key IS NOT NULL DO UPDATE SET "
@@ -298,7 +299,8 @@ final class TableLayout {
                 return "c" + i;
             }
         }
-        throw new IllegalStateException(table.sqlName() + "." + column + " is not filled (expected: it is in every shape)");
+        throw new IllegalStateException(
+                table.sqlName() + "." + column + " is not filled (expected: it is in every shape)");
     }
 
     private void link(Link link) {
