@@ -115,8 +115,7 @@ final class SinkFeed {
                 StringBuilder line = new StringBuilder(512).append(i);
                 of.columns().forEach(column -> append(line, column.value().apply(record)));
                 of.references()
-                        .forEach(reference ->
-                                append(line, row.getReferences().get(reference.name())));
+                        .forEach(reference -> append(line, row.getReferences().get(reference.name())));
                 files.get(of.name()).append(line).append('\n');
             }
             for (BufferedWriter file : files.values()) {

@@ -80,8 +80,11 @@ record SinkWorkload(int records) {
         Instant observed = FIRST.plus(Duration.ofHours(phase.ordinal())).plusSeconds(isLast ? 1 : 0);
         int key = block * NEW + inBlock;
         return new InventoryRecord(
-                key(key), "aws/123456789012/eu-central-1/bench", "bench." + phase.id(), observed, row(
-                        key, version, content, deleted));
+                key(key),
+                "aws/123456789012/eu-central-1/bench",
+                "bench." + phase.id(),
+                observed,
+                row(key, version, content, deleted));
     }
 
     private static Row row(int key, int version, int content, boolean deleted) {
@@ -130,7 +133,8 @@ record SinkWorkload(int records) {
         }
         String attributes = "{\"availability_zone\":\"eu-central-1" + (char) ('a' + key % 3)
                 + "\",\"architecture\":\"arm64\",\"image_id\":\"ami-" + hex(key * 31) + "\",\"instance_type\":\"m7g."
-                + (key % 4 == 0 ? "large" : "xlarge") + "\",\"launch_time\":\"2026-01-02T03:04:05Z\",\"private_ip\":\"10."
+                + (key % 4 == 0 ? "large" : "xlarge")
+                + "\",\"launch_time\":\"2026-01-02T03:04:05Z\",\"private_ip\":\"10."
                 + key % 200 + "." + key % 250 + ".17\",\"security_groups\":[\"sg-" + hex(key * 7) + "\",\"sg-"
                 + hex(key * 11) + "\"],\"vpc_id\":\"vpc-" + hex(key / 100) + "\",\"monitoring\":false,\"revision\":"
                 + content + ",\"version\":" + version + "}";
