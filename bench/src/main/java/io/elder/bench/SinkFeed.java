@@ -150,7 +150,7 @@ final class SinkFeed {
                 new KafkaProducer<>(settings, new StringSerializer(), new ByteArraySerializer())) {
             for (int i = 0; i < workload.records(); i++) {
                 InventoryRecord record = workload.record(i, phase);
-                producer.send(
+                var unused = producer.send(
                         new ProducerRecord<>(topic.apply(record), record.getKey(), value.apply(record)),
                         (sent, failure) -> {
                             if (failure != null) {

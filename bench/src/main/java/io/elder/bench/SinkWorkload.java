@@ -29,19 +29,21 @@ record SinkWorkload(int records) {
 
     /** What is written, one after the other. */
     enum Phase {
-        LOAD("first load"),
-        CHANGED("all changed"),
+        LOAD("first load", 0),
+        CHANGED("all changed", 1),
         /** The same records again, as after a crash before the commit. */
-        REDELIVERED("nothing changed"),
+        REDELIVERED("nothing changed", 1),
         /** The same content, observed later: only {@code last_seen_at} moves. */
-        SEEN("seen again later"),
+        SEEN("seen again later", 2),
         /** Into emptied tables. */
-        REBUILD("rebuild");
+        REBUILD("rebuild", 1);
 
         final String title;
+        private final int hour;
 
-        Phase(String title) {
+        Phase(String title, int hour) {
             this.title = title;
+            this.hour = hour;
         }
 
         /** The records that this phase reads. */
@@ -77,7 +79,7 @@ record SinkWorkload(int records) {
         int version = inBlock == 3 && isLast ? 1 : 0;
         boolean deleted = (inBlock == 5 || inBlock == 8) && isLast;
         int content = phase == Phase.LOAD ? 0 : 1;
-        Instant observed = FIRST.plus(Duration.ofHours(phase.ordinal())).plusSeconds(isLast ? 1 : 0);
+        Instant observed = FIRST.plus(Duration.ofHours(phase.hour)).plusSeconds(isLast ? 1 : 0);
         int key = block * NEW + inBlock;
         return new InventoryRecord(
                 key(key),
