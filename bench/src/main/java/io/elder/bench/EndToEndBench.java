@@ -148,7 +148,7 @@ final class EndToEndBench implements Callable<Integer> {
         List<List<String>> rows =
                 new ArrayList<>(List.of(List.of("records/s", "sent/s", "looked for", "p50", "p99", "max")));
         try (Stages stages = new Stages(prefix, folder.resolve("state-latency"))) {
-            organization(kafka, connection);
+            organization(connection);
             int first = 0;
             steady(connection, kafka, first, 500, Math.min(10, seconds));
             first += 500 * Math.min(10, seconds);
@@ -237,7 +237,7 @@ final class EndToEndBench implements Callable<Integer> {
         double large;
         double loading;
         try (Stages stages = new Stages(prefix, state)) {
-            organization(kafka, connection);
+            organization(connection);
             pass(kafka, connection, IntStream.range(0, few).toArray());
             small = changing(kafka, connection, few);
             loading = pass(kafka, connection, IntStream.range(few, many).toArray());
@@ -255,7 +255,7 @@ final class EndToEndBench implements Callable<Integer> {
                 .put("many_us", large)
                 .put("loading_us", loading);
         report.bar("cost per record, " + many + " to " + few + " resources", large / small, false, GROWTH_BAR);
-        rebuild(connection, report, state);
+        rebuild(connection, report);
     }
 
     /** Microseconds per record to change so many resources, spread over the whole estate. */
@@ -303,7 +303,7 @@ final class EndToEndBench implements Callable<Integer> {
     }
 
     /** From nothing but the raw topic, as {@code ./elder rebuild} does it; against COPY of the same rows. */
-    private void rebuild(Connection connection, Report report, Path oldState) throws Exception {
+    private void rebuild(Connection connection, Report report) throws Exception {
         Path file = folder.resolve("entities.copy");
         try (Statement statement = connection.createStatement()) {
             try (var to = Files.newOutputStream(file)) {
@@ -351,7 +351,7 @@ final class EndToEndBench implements Callable<Integer> {
     }
 
     /** What instances refer to: their region's organisation, as the fetcher of AWS reports it. */
-    private static void organization(KafkaClients kafka, Connection connection) throws SQLException {
+    private static void organization(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute("INSERT INTO organizations (name, source_key, tenant_id) VALUES ('AWS eu-central-1',"
                     + " 'aws/123456789012/aws_region/eu-central-1', 1) ON CONFLICT DO NOTHING");
