@@ -78,7 +78,9 @@ final class DebeziumSink implements SinkPeer {
             settings.put("bootstrap.servers", servers.broker().bootstrapServers());
             settings.put("plugin.path", plugins.toString());
             settings.put("plugin.discovery", "hybrid_warn");
-            settings.put("offset.storage.file.filename", folder.resolve("connect-offsets").toString());
+            settings.put(
+                    "offset.storage.file.filename",
+                    folder.resolve("connect-offsets").toString());
             // Progress is seen by the offsets.
             settings.put("offset.flush.interval.ms", "200");
             settings.put("key.converter", "org.apache.kafka.connect.storage.StringConverter");

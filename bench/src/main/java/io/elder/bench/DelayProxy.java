@@ -6,6 +6,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -14,9 +15,13 @@ import java.util.concurrent.locks.LockSupport;
 
 /** Passes TCP on to a port of this machine as if it were a round trip away. Bandwidth is not limited. */
 final class DelayProxy implements AutoCloseable {
-    private record Chunk(byte[] bytes, long due) {}
+    private record Chunk(ByteBuffer bytes, long due) {
+        boolean isEnd() {
+            return bytes.capacity() == 0;
+        }
+    }
 
-    private static final Chunk END = new Chunk(new byte[0], 0);
+    private static final Chunk END = new Chunk(ByteBuffer.allocate(0), 0);
 
     private final ServerSocket listener;
     private final int target;
@@ -62,7 +67,7 @@ final class DelayProxy implements AutoCloseable {
                 InputStream in = from.getInputStream();
                 byte[] buffer = new byte[65536];
                 for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-                    way.put(new Chunk(Arrays.copyOf(buffer, n), System.nanoTime() + oneWayNanos));
+                    way.put(new Chunk(ByteBuffer.wrap(Arrays.copyOf(buffer, n)), System.nanoTime() + oneWayNanos));
                 }
             } catch (IOException e) {
                 // One of the two has hung up; the other is told below.
@@ -75,13 +80,13 @@ final class DelayProxy implements AutoCloseable {
         Thread.ofPlatform().daemon().name("delay-out").start(() -> {
             try (to) {
                 OutputStream out = to.getOutputStream();
-                for (Chunk chunk = way.take(); chunk != END; chunk = way.take()) {
+                for (Chunk chunk = way.take(); !chunk.isEnd(); chunk = way.take()) {
                     for (long wait = chunk.due() - System.nanoTime();
                             wait > 0;
                             wait = chunk.due() - System.nanoTime()) {
                         LockSupport.parkNanos(wait);
                     }
-                    out.write(chunk.bytes());
+                    out.write(chunk.bytes().array());
                 }
             } catch (IOException e) {
                 // As above.

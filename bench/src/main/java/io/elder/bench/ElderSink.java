@@ -26,8 +26,8 @@ record ElderSink(String name, Map<String, String> settings) implements SinkPeer 
         try (Metrics metrics = new Metrics();
                 Component sink = SinkMain.component(Settings.of(environment), metrics);
                 Connection look = DriverManager.getConnection(target.jdbcUrl());
-                PreparedStatement query =
-                        look.prepareStatement("SELECT sum(next_offset), EXISTS (SELECT FROM pipeline.pending_rows)"
+                PreparedStatement query = look.prepareStatement(
+                        "SELECT sum(next_offset), EXISTS (SELECT FROM pipeline.pending_rows)"
                                 + " OR EXISTS (SELECT FROM pipeline.pending_links) FROM pipeline.offsets WHERE topic = ?")) {
             query.setString(1, topic);
             sink.start();

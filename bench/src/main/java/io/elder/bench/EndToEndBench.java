@@ -7,7 +7,6 @@ import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
 import io.elder.sink.SinkMain;
-import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +19,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -46,13 +44,20 @@ final class EndToEndBench implements Callable<Integer> {
     /** Every so many records one is looked for. */
     private static final int SAMPLE = 20;
 
-    @Option(names = "--rates", defaultValue = "1000,5000", split = ",", description = "records/s (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--rates",
+            defaultValue = "1000,5000",
+            split = ",",
+            description = "records/s (default: ${DEFAULT-VALUE})")
     private List<Integer> rates = List.of();
 
     @Option(names = "--seconds", defaultValue = "30", description = "at each rate (default: ${DEFAULT-VALUE})")
     private int seconds;
 
-    @Option(names = "--few", defaultValue = "10000", description = "resources of a small estate (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--few",
+            defaultValue = "10000",
+            description = "resources of a small estate (default: ${DEFAULT-VALUE})")
     private int few;
 
     @Option(
@@ -61,7 +66,10 @@ final class EndToEndBench implements Callable<Integer> {
             description = "of a large one; 3000000 takes some minutes (default: ${DEFAULT-VALUE})")
     private int many;
 
-    @Option(names = "--runs", defaultValue = "5", description = "of which the median counts (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--runs",
+            defaultValue = "5",
+            description = "of which the median counts (default: ${DEFAULT-VALUE})")
     private int runs;
 
     @Option(names = "--results", description = "where results go (default: bench/results)")
@@ -92,8 +100,8 @@ final class EndToEndBench implements Callable<Integer> {
             components.add(new Normalizer(settings, metrics));
             components.add(SinkMain.component(settings, metrics));
             components.forEach(Component::start);
-            await("stages", () -> components.stream().allMatch(component -> component.health()
-                    .ok()));
+            await("stages", () -> components.stream()
+                    .allMatch(component -> component.health().ok()));
         }
 
         @Override
@@ -137,9 +145,10 @@ final class EndToEndBench implements Callable<Integer> {
         String prefix = "latency.";
         RawFeed.createTopics(servers, prefix);
         KafkaClients kafka = RawFeed.kafka(servers, prefix);
-        List<List<String>> rows = new ArrayList<>(List.of(List.of("records/s", "sent/s", "looked for", "p50", "p99", "max")));
+        List<List<String>> rows =
+                new ArrayList<>(List.of(List.of("records/s", "sent/s", "looked for", "p50", "p99", "max")));
         try (Stages stages = new Stages(prefix, folder.resolve("state-latency"))) {
-            organization(kafka, connection);
+            organization(connection);
             int first = 0;
             steady(connection, kafka, first, 500, Math.min(10, seconds));
             first += 500 * Math.min(10, seconds);
@@ -164,8 +173,7 @@ final class EndToEndBench implements Callable<Integer> {
                         .put("p50_ms", CdcBench.percentile(millis, 50))
                         .put("p99_ms", CdcBench.percentile(millis, 99))
                         .put("max_ms", millis[millis.length - 1]);
-                report.bar(
-                        rate + " records/s: p99 in ms", CdcBench.percentile(millis, 99), false, LATENCY_BAR_MILLIS);
+                report.bar(rate + " records/s: p99 in ms", CdcBench.percentile(millis, 99), false, LATENCY_BAR_MILLIS);
             }
         }
         report.table("From the producer's send to the row that another connection sees", rows);
@@ -229,7 +237,7 @@ final class EndToEndBench implements Callable<Integer> {
         double large;
         double loading;
         try (Stages stages = new Stages(prefix, state)) {
-            organization(kafka, connection);
+            organization(connection);
             pass(kafka, connection, IntStream.range(0, few).toArray());
             small = changing(kafka, connection, few);
             loading = pass(kafka, connection, IntStream.range(few, many).toArray());
@@ -247,7 +255,7 @@ final class EndToEndBench implements Callable<Integer> {
                 .put("many_us", large)
                 .put("loading_us", loading);
         report.bar("cost per record, " + many + " to " + few + " resources", large / small, false, GROWTH_BAR);
-        rebuild(connection, report, state);
+        rebuild(connection, report);
     }
 
     /** Microseconds per record to change so many resources, spread over the whole estate. */
@@ -295,7 +303,7 @@ final class EndToEndBench implements Callable<Integer> {
     }
 
     /** From nothing but the raw topic, as {@code ./elder rebuild} does it; against COPY of the same rows. */
-    private void rebuild(Connection connection, Report report, Path oldState) throws Exception {
+    private void rebuild(Connection connection, Report report) throws Exception {
         Path file = folder.resolve("entities.copy");
         try (Statement statement = connection.createStatement()) {
             try (var to = Files.newOutputStream(file)) {
@@ -308,7 +316,10 @@ final class EndToEndBench implements Callable<Integer> {
                 statement.execute("CHECKPOINT");
                 long begun = System.nanoTime();
                 try (var from = Files.newInputStream(file)) {
-                    connection.unwrap(PGConnection.class).getCopyAPI().copyIn("COPY entities FROM STDIN", from, 1 << 20);
+                    connection
+                            .unwrap(PGConnection.class)
+                            .getCopyAPI()
+                            .copyIn("COPY entities FROM STDIN", from, 1 << 20);
                 }
                 copies.add(many / ((System.nanoTime() - begun) / 1e9));
                 statement.execute("TRUNCATE entities CASCADE");
@@ -323,14 +334,11 @@ final class EndToEndBench implements Callable<Integer> {
                     visible(connection, RawFeed.record(0, now, now).getRunId(), many);
                     rebuilds.add(many / ((System.nanoTime() - begun) / 1e9));
                 }
-                out.printf(
-                        Locale.ROOT,
-                        "  rebuild %.0f/s, COPY %.0f/s%n",
-                        rebuilds.getLast(),
-                        copies.getLast());
+                out.printf(Locale.ROOT, "  rebuild %.0f/s, COPY %.0f/s%n", rebuilds.getLast(), copies.getLast());
             }
             double ratio = Report.median(rebuilds) / Report.median(copies);
-            List<List<String>> rows = new ArrayList<>(List.of(List.of("rebuild of " + Report.whole(many), "records/s")));
+            List<List<String>> rows =
+                    new ArrayList<>(List.of(List.of("rebuild of " + Report.whole(many), "records/s")));
             rows.add(List.of("raw topic to rows", Report.whole(Report.median(rebuilds))));
             rows.add(List.of("COPY of the same rows", Report.whole(Report.median(copies))));
             report.table("Rebuild", rows);
@@ -343,7 +351,7 @@ final class EndToEndBench implements Callable<Integer> {
     }
 
     /** What instances refer to: their region's organisation, as the fetcher of AWS reports it. */
-    private static void organization(KafkaClients kafka, Connection connection) throws SQLException {
+    private static void organization(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute("INSERT INTO organizations (name, source_key, tenant_id) VALUES ('AWS eu-central-1',"
                     + " 'aws/123456789012/aws_region/eu-central-1', 1) ON CONFLICT DO NOTHING");

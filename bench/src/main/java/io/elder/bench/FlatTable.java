@@ -70,14 +70,12 @@ record FlatTable(String name, List<Column> columns, List<Reference> references) 
                                     text("storage_type"),
                                     text("storage_provider"),
                                     text("location_region"),
-                                    new Column(
-                                            "size_bytes",
-                                            Type.INTEGER,
-                                            record -> ((Long) row(record).getValues().get("size_bytes")).intValue()),
-                                    new Column(
-                                            "encryption_at_rest",
-                                            Type.BOOLEAN,
-                                            record -> row(record).getValues().get("encryption_at_rest")),
+                                    new Column("size_bytes", Type.INTEGER, record -> ((Long)
+                                                    row(record).getValues().get("size_bytes"))
+                                            .intValue()),
+                                    new Column("encryption_at_rest", Type.BOOLEAN, record -> row(record)
+                                            .getValues()
+                                            .get("encryption_at_rest")),
                                     constant("tenant_id", Type.INTEGER, 1),
                                     alive()),
                             "metadata",
@@ -125,12 +123,9 @@ record FlatTable(String name, List<Column> columns, List<Reference> references) 
             columns.add(new Column(payload, Type.JSON, record -> row(record).getAttributes()));
         }
         if (tags) {
-            columns.add(new Column(
-                    "tags",
-                    Type.JSON,
-                    record -> row(record).getTags().stream()
-                            .map(tag -> '"' + tag + '"')
-                            .collect(Collectors.joining(",", "[", "]"))));
+            columns.add(new Column("tags", Type.JSON, record -> row(record).getTags().stream()
+                    .map(tag -> '"' + tag + '"')
+                    .collect(Collectors.joining(",", "[", "]"))));
         }
         columns.add(new Column("source_key", Type.TEXT, InventoryRecord::getKey));
         columns.add(new Column("content_hash", Type.LONG, record -> row(record).getContentHash()));

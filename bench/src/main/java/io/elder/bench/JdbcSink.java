@@ -55,8 +55,8 @@ final class JdbcSink implements SinkPeer {
     @Override
     public double run(SinkFeed feed, Target target) throws Exception {
         String topic = feed.ordered();
-        Map<String, Object> settings = new HashMap<>(
-                new KafkaClients(Settings.of(feed.environment())).consumer("jdbc"));
+        Map<String, Object> settings =
+                new HashMap<>(new KafkaClients(Settings.of(feed.environment())).consumer("jdbc"));
         settings.remove("group.id");
         settings.put("max.poll.records", way.poll);
         try (KafkaConsumer<byte[], byte[]> consumer =

@@ -45,7 +45,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "normalizer",
         mixinStandardHelpOptions = true,
-        description = "Raw records to the inventory, beside a topology that maps nothing and beside consume and produce.")
+        description =
+                "Raw records to the inventory, beside a topology that maps nothing and beside consume and produce.")
 final class NormalizerBench implements Callable<Integer> {
     private static final String EXACTLY = "exactly_once_v2";
     private static final String AT_LEAST = "at_least_once";
@@ -72,7 +73,10 @@ final class NormalizerBench implements Callable<Integer> {
     @Option(names = "--records", defaultValue = "200000", description = "resources (default: ${DEFAULT-VALUE})")
     private int records;
 
-    @Option(names = "--runs", defaultValue = "5", description = "of which the median counts (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--runs",
+            defaultValue = "5",
+            description = "of which the median counts (default: ${DEFAULT-VALUE})")
     private int runs;
 
     @Option(
@@ -140,8 +144,7 @@ final class NormalizerBench implements Callable<Integer> {
         String prefix = "run-" + ++prefixes + ".";
         RawFeed.createTopics(servers, prefix);
         KafkaClients kafka = RawFeed.kafka(servers, prefix);
-        List<String> phases =
-                kind == Kind.PLAIN ? List.of("first") : List.of("first", "changed", "unchanged");
+        List<String> phases = kind == Kind.PLAIN ? List.of("first") : List.of("first", "changed", "unchanged");
         for (int pass = 0; pass < phases.size(); pass++) {
             RawFeed.send(kafka, RawFeed.all(count, pass, Math.min(pass, 1)));
             Pace pace = new Pace(count);
@@ -218,7 +221,8 @@ final class NormalizerBench implements Callable<Integer> {
                 memoryMiB = Math.max(
                         memoryMiB,
                         streams.metrics().values().stream()
-                                        .filter(metric -> metric.metricName().name().equals("block-cache-usage"))
+                                        .filter(metric ->
+                                                metric.metricName().name().equals("block-cache-usage"))
                                         .mapToDouble(metric -> ((Number) metric.metricValue()).doubleValue())
                                         .max()
                                         .orElse(Double.NaN)
@@ -248,8 +252,11 @@ final class NormalizerBench implements Callable<Integer> {
     /** Reads and writes as many stores as an observation does, and sends the record on as it is. */
     private static Topology identity(KafkaClients kafka) {
         Topology topology = new Topology()
-                .addSource("raw", new org.apache.kafka.common.serialization.StringDeserializer(),
-                        new ByteArrayDeserializer(), kafka.topics().raw("aws").name())
+                .addSource(
+                        "raw",
+                        new org.apache.kafka.common.serialization.StringDeserializer(),
+                        new ByteArrayDeserializer(),
+                        kafka.topics().raw("aws").name())
                 .addProcessor("identity", Identity::new, "raw");
         for (String store : Identity.STORES) {
             topology.addStateStore(
@@ -259,8 +266,12 @@ final class NormalizerBench implements Callable<Integer> {
                             .withLoggingEnabled(Map.of()),
                     "identity");
         }
-        return topology.addSink("inventory", kafka.topics().inventory().name(),
-                new org.apache.kafka.common.serialization.StringSerializer(), new ByteArraySerializer(), "identity");
+        return topology.addSink(
+                "inventory",
+                kafka.topics().inventory().name(),
+                new org.apache.kafka.common.serialization.StringSerializer(),
+                new ByteArraySerializer(),
+                "identity");
     }
 
     private static final class Identity implements Processor<String, byte[], String, byte[]> {

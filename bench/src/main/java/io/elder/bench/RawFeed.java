@@ -37,7 +37,8 @@ final class RawFeed {
                                             Optional.of(topic.name().endsWith("raw.aws") ? PARTITIONS : 1),
                                             Optional.of((short) 1))
                                     .configs(topic.configuration()))
-                            .map(topic -> topic.name().endsWith("verdicts") || topic.name().endsWith("inventory")
+                            .map(topic -> topic.name().endsWith("verdicts")
+                                            || topic.name().endsWith("inventory")
                                     ? new NewTopic(topic.name(), PARTITIONS, (short) 1).configs(topic.configs())
                                     : topic)
                             .toList())
@@ -60,7 +61,13 @@ final class RawFeed {
     static RawRecord record(int number, int pass, int content) {
         Instant observed = FIRST.plusSeconds(pass * 60L);
         return new RawRecord(
-                SCOPE, "aws", "ec2_instance", "aws." + observed.toEpochMilli(), "attempt-" + pass, observed, DEADLINE,
+                SCOPE,
+                "aws",
+                "ec2_instance",
+                "aws." + observed.toEpochMilli(),
+                "attempt-" + pass,
+                observed,
+                DEADLINE,
                 new RawResource(key(number), payload(number, content)));
     }
 
@@ -74,13 +81,15 @@ final class RawFeed {
     }
 
     private static String payload(int number, int content) {
-        return "{\"InstanceId\":\"i-" + id(number) + "\",\"InstanceType\":\"m7g.large\",\"State\":{\"Code\":16,\"Name\":\""
+        return "{\"InstanceId\":\"i-" + id(number)
+                + "\",\"InstanceType\":\"m7g.large\",\"State\":{\"Code\":16,\"Name\":\""
                 + (content % 2 == 0 ? "running" : "stopped") + "\"},\"PrivateIpAddress\":\"10.0." + number / 250 % 250
                 + "." + number % 250 + "\",\"PublicIpAddress\":\"198.51.100.7\","
                 + "\"LaunchTime\":\"2026-01-02T03:04:05Z\",\"Placement\":{\"AvailabilityZone\":\"eu-central-1a\"},"
                 + "\"Architecture\":\"arm64\",\"ImageId\":\"ami-0ccc\",\"PrivateDnsName\":\"ip-10-0-1-17.eu-central-1.compute.internal\",\"EbsOptimized\":true,"
                 + "\"RootDeviceName\":\"/dev/xvda\",\"RootDeviceType\":\"ebs\",\"Hypervisor\":\"xen\",\"NetworkInterfaces\":[{\"NetworkInterfaceId\":\"eni-01\"}],"
-                + "\"Tags\":[{\"Key\":\"Name\",\"Value\":\"web-" + number + "\"},{\"Key\":\"revision\",\"Value\":\"" + content
+                + "\"Tags\":[{\"Key\":\"Name\",\"Value\":\"web-" + number + "\"},{\"Key\":\"revision\",\"Value\":\""
+                + content
                 + "\"}],\"elder\":{\"region\":\"eu-central-1\",\"partition\":\"aws\"}}";
     }
 

@@ -49,7 +49,10 @@ final class Report {
             if (r == 0) {
                 text.append('|');
                 for (int i = 0; i < widths.length; i++) {
-                    text.append('-').append("-".repeat(widths[i])).append(i == 0 ? '-' : ':').append('|');
+                    text.append('-')
+                            .append("-".repeat(widths[i]))
+                            .append(i == 0 ? '-' : ':')
+                            .append('|');
                 }
                 text.append('\n');
             }
@@ -63,7 +66,9 @@ final class Report {
         text.append('|');
         for (int i = 0; i < row.size(); i++) {
             String pad = " ".repeat(widths[i] - row.get(i).length());
-            text.append(' ').append(i == 0 ? row.get(i) + pad : pad + row.get(i)).append(" |");
+            text.append(' ')
+                    .append(i == 0 ? row.get(i) + pad : pad + row.get(i))
+                    .append(" |");
         }
         text.append('\n');
     }

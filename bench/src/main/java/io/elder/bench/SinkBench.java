@@ -37,7 +37,10 @@ final class SinkBench implements Callable<Integer> {
     private static final String DEBEZIUM = "Debezium, default";
     private static final String TUNED = "Debezium, tuned";
 
-    @Option(names = "--records", defaultValue = "1000000", description = "of us and of COPY (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--records",
+            defaultValue = "1000000",
+            description = "of us and of COPY (default: ${DEFAULT-VALUE})")
     private int records;
 
     @Option(
@@ -46,19 +49,20 @@ final class SinkBench implements Callable<Integer> {
             description = "of Debezium and JDBC batch; rates are compared (default: ${DEFAULT-VALUE})")
     private int peerRecords;
 
-    @Option(
-            names = "--row-records",
-            defaultValue = "20000",
-            description = "of row by row (default: ${DEFAULT-VALUE})")
+    @Option(names = "--row-records", defaultValue = "20000", description = "of row by row (default: ${DEFAULT-VALUE})")
     private int rowRecords;
 
     @Option(
             names = "--far-records",
             defaultValue = "100000",
-            description = "of all with a simulated round trip; of those that send row by row a tenth (default: ${DEFAULT-VALUE})")
+            description =
+                    "of all with a simulated round trip; of those that send row by row a tenth (default: ${DEFAULT-VALUE})")
     private int farRecords;
 
-    @Option(names = "--runs", defaultValue = "5", description = "of which the median counts (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--runs",
+            defaultValue = "5",
+            description = "of which the median counts (default: ${DEFAULT-VALUE})")
     private int runs;
 
     @Option(
@@ -72,7 +76,8 @@ final class SinkBench implements Callable<Integer> {
 
     @Option(
             names = "--elder",
-            description = "settings of the sink as A=1,B=2; several times: each is a peer of its own, compared in one run")
+            description =
+                    "settings of the sink as A=1,B=2; several times: each is a peer of its own, compared in one run")
     private List<String> variants = List.of();
 
     @Option(names = "--phases", description = "some of: load,changed,redelivered,seen,rebuild", split = ",")
@@ -123,13 +128,18 @@ final class SinkBench implements Callable<Integer> {
         try (Servers started = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE, SERVER)) {
             servers = started;
             base();
-            try (DebeziumSink.Worker worker = wants(DEBEZIUM) || wants(TUNED) ? new DebeziumSink.Worker(started, folder) : null;
+            try (DebeziumSink.Worker worker =
+                            wants(DEBEZIUM) || wants(TUNED) ? new DebeziumSink.Worker(started, folder) : null;
                     DelayProxy proxy =
                             DelayProxy.to(started.database().port(), Duration.ofNanos(roundTripMicros * 1000L))) {
                 List<Entry> entries = entries(worker);
                 for (Entry entry : warmUp > 0 ? entries : List.<Entry>of()) {
                     out.println("warming up " + entry.peer().name());
-                    measure(entry, Math.min(entry.near(), warmUp), started.database().port(), new LinkedHashMap<>());
+                    measure(
+                            entry,
+                            Math.min(entry.near(), warmUp),
+                            started.database().port(),
+                            new LinkedHashMap<>());
                 }
                 for (int run = 1; run <= runs; run++) {
                     out.printf(Locale.ROOT, "run %d of %d, load average %.1f%n", run, runs, Machine.load());
@@ -214,8 +224,7 @@ final class SinkBench implements Callable<Integer> {
     }
 
     private boolean wants(Phase... any) {
-        return phases.isEmpty()
-                || List.of(any).stream().anyMatch(phase -> phases.contains(phase.id()));
+        return phases.isEmpty() || List.of(any).stream().anyMatch(phase -> phases.contains(phase.id()));
     }
 
     /** The first load, through the proxy. */
@@ -287,17 +296,22 @@ final class SinkBench implements Callable<Integer> {
 
     /** Versions of rows that were written to the heap. Backends report when they end, so this waits until it stands still. */
     private static long written(Statement statement) throws SQLException, InterruptedException {
-        String sql = "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables WHERE relname IN ("
-                + FlatTable.ALL.stream().map(table -> "'" + table.name() + "'").collect(Collectors.joining(", ")) + ")";
+        String sql =
+                "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables WHERE relname IN ("
+                        + FlatTable.ALL.stream()
+                                .map(table -> "'" + table.name() + "'")
+                                .collect(Collectors.joining(", "))
+                        + ")";
         long before = -1;
         for (int i = 0; i < 50; i++) {
             statement.execute("SELECT pg_stat_clear_snapshot()");
             long now = number(statement, sql);
-            if (now == before && number(
-                            statement,
-                            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                                    + " AND backend_type = 'client backend'")
-                    == 0) {
+            if (now == before
+                    && number(
+                                    statement,
+                                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                                            + " AND backend_type = 'client backend'")
+                            == 0) {
                 return now;
             }
             before = now;
@@ -404,8 +418,10 @@ final class SinkBench implements Callable<Integer> {
         }
         bar(report, elder, DEBEZIUM, "far", 10);
         bar(report, elder, TUNED, "far", 2);
-        if (cells.getOrDefault(elder, Map.of()).get("redelivered") instanceof Cell nothing) {
-            report.bar("nothing changed: rows written per record", Report.median(nothing.writtenPerRecord), false, 0.01);
+        Cell nothing = cells.getOrDefault(elder, Map.of()).get("redelivered");
+        if (nothing != null) {
+            report.bar(
+                    "nothing changed: rows written per record", Report.median(nothing.writtenPerRecord), false, 0.01);
         }
         report.write(results == null ? RoleProcesses.home().resolve("bench/results") : results, chart);
         return report.isWithin() ? 0 : 1;

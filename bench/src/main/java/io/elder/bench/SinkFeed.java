@@ -115,8 +115,7 @@ final class SinkFeed {
                 StringBuilder line = new StringBuilder(512).append(i);
                 of.columns().forEach(column -> append(line, column.value().apply(record)));
                 of.references()
-                        .forEach(reference ->
-                                append(line, row.getReferences().get(reference.name())));
+                        .forEach(reference -> append(line, row.getReferences().get(reference.name())));
                 files.get(of.name()).append(line).append('\n');
             }
             for (BufferedWriter file : files.values()) {
@@ -151,7 +150,7 @@ final class SinkFeed {
                 new KafkaProducer<>(settings, new StringSerializer(), new ByteArraySerializer())) {
             for (int i = 0; i < workload.records(); i++) {
                 InventoryRecord record = workload.record(i, phase);
-                producer.send(
+                var unused = producer.send(
                         new ProducerRecord<>(topic.apply(record), record.getKey(), value.apply(record)),
                         (sent, failure) -> {
                             if (failure != null) {

@@ -29,19 +29,21 @@ record SinkWorkload(int records) {
 
     /** What is written, one after the other. */
     enum Phase {
-        LOAD("first load"),
-        CHANGED("all changed"),
+        LOAD("first load", 0),
+        CHANGED("all changed", 1),
         /** The same records again, as after a crash before the commit. */
-        REDELIVERED("nothing changed"),
+        REDELIVERED("nothing changed", 1),
         /** The same content, observed later: only {@code last_seen_at} moves. */
-        SEEN("seen again later"),
+        SEEN("seen again later", 2),
         /** Into emptied tables. */
-        REBUILD("rebuild");
+        REBUILD("rebuild", 1);
 
         final String title;
+        private final int hour;
 
-        Phase(String title) {
+        Phase(String title, int hour) {
             this.title = title;
+            this.hour = hour;
         }
 
         /** The records that this phase reads. */
@@ -77,11 +79,14 @@ record SinkWorkload(int records) {
         int version = inBlock == 3 && isLast ? 1 : 0;
         boolean deleted = (inBlock == 5 || inBlock == 8) && isLast;
         int content = phase == Phase.LOAD ? 0 : 1;
-        Instant observed = FIRST.plus(Duration.ofHours(phase.ordinal())).plusSeconds(isLast ? 1 : 0);
+        Instant observed = FIRST.plus(Duration.ofHours(phase.hour)).plusSeconds(isLast ? 1 : 0);
         int key = block * NEW + inBlock;
         return new InventoryRecord(
-                key(key), "aws/123456789012/eu-central-1/bench", "bench." + phase.id(), observed, row(
-                        key, version, content, deleted));
+                key(key),
+                "aws/123456789012/eu-central-1/bench",
+                "bench." + phase.id(),
+                observed,
+                row(key, version, content, deleted));
     }
 
     private static Row row(int key, int version, int content, boolean deleted) {
@@ -130,7 +135,8 @@ record SinkWorkload(int records) {
         }
         String attributes = "{\"availability_zone\":\"eu-central-1" + (char) ('a' + key % 3)
                 + "\",\"architecture\":\"arm64\",\"image_id\":\"ami-" + hex(key * 31) + "\",\"instance_type\":\"m7g."
-                + (key % 4 == 0 ? "large" : "xlarge") + "\",\"launch_time\":\"2026-01-02T03:04:05Z\",\"private_ip\":\"10."
+                + (key % 4 == 0 ? "large" : "xlarge")
+                + "\",\"launch_time\":\"2026-01-02T03:04:05Z\",\"private_ip\":\"10."
                 + key % 200 + "." + key % 250 + ".17\",\"security_groups\":[\"sg-" + hex(key * 7) + "\",\"sg-"
                 + hex(key * 11) + "\"],\"vpc_id\":\"vpc-" + hex(key / 100) + "\",\"monitoring\":false,\"revision\":"
                 + content + ",\"version\":" + version + "}";

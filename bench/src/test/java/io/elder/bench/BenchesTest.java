@@ -39,18 +39,20 @@ class BenchesTest {
         assertThat(figures.path("peers").fieldNames())
                 .toIterable()
                 .containsExactlyInAnyOrder(
-                        "Elder",
-                        "limit: COPY and merge",
-                        "Debezium, tuned",
-                        "JDBC batch",
-                        "row by row");
+                        "Elder", "limit: COPY and merge", "Debezium, tuned", "JDBC batch", "row by row");
         assertThat(figures.at("/peers/Elder/load/rows_written_per_record").asDouble())
                 .isBetween(0.85, 1.0);
     }
 
     @Test
     void theNormalizerIsMeasured() throws Exception {
-        JsonNode figures = run(new NormalizerBench(out), "normalizer", "--records=200", "--runs=1", "--warm-up=0", "--only=normalizer, exactly");
+        JsonNode figures = run(
+                new NormalizerBench(out),
+                "normalizer",
+                "--records=200",
+                "--runs=1",
+                "--warm-up=0",
+                "--only=normalizer, exactly");
         assertThat(figures.at("/rates/normalizer, exactly once/unchanged/0").asDouble())
                 .isPositive();
         assertThat(figures.path("restore_s").asDouble()).isPositive();
@@ -59,7 +61,13 @@ class BenchesTest {
     @Test
     void theWayFromRawRecordToRowIsMeasured() throws Exception {
         JsonNode figures = run(
-                new EndToEndBench(out), "end-to-end", "--rates=200", "--seconds=1", "--few=100", "--many=200", "--runs=1");
+                new EndToEndBench(out),
+                "end-to-end",
+                "--rates=200",
+                "--seconds=1",
+                "--few=100",
+                "--many=200",
+                "--runs=1");
         assertThat(figures.at("/latency/200/p99_ms").asDouble()).isPositive();
         assertThat(figures.at("/rebuild/records_per_s").asDouble()).isPositive();
     }
@@ -70,7 +78,9 @@ class BenchesTest {
         System.arraycopy(arguments, 0, all, 0, arguments.length);
         all[arguments.length] = "--results=" + folder;
         // 1: ran, and missed a bar.
-        assertThat(command.execute(all)).as(printed.toString(StandardCharsets.UTF_8)).isIn(0, 1);
+        assertThat(command.execute(all))
+                .as(printed.toString(StandardCharsets.UTF_8))
+                .isIn(0, 1);
         assertThat(folder.resolve(name + ".svg")).content().startsWith("<svg").endsWith("</svg>\n");
         assertThat(folder.resolve(name + ".json"))
                 .as(printed.toString(StandardCharsets.UTF_8))
