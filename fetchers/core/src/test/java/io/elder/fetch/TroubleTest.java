@@ -3,18 +3,16 @@ package io.elder.fetch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import com.sun.net.httpserver.HttpsConfigurator;
-import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.Test;
 
 /** What the JDK's client really throws. */
@@ -27,15 +25,20 @@ class TroubleTest {
             taken.close();
             assertThat(trouble("http://127.0.0.1:" + port + "/")).startsWith("TCP: ");
         }
-        HttpsServer tls = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        tls.setHttpsConfigurator(new HttpsConfigurator(SSLContext.getDefault()));
-        tls.start();
-        try {
-            // A server without a certificate.
-            assertThat(trouble("https://127.0.0.1:" + tls.getAddress().getPort() + "/"))
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            // One that does not speak TLS.
+            Thread.ofVirtual().start(() -> {
+                try (Socket client = plain.accept()) {
+                    client.getInputStream().read(new byte[100]);
+                    client.getOutputStream()
+                            .write("HTTP/1.1 400 Bad Request\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                    client.getInputStream().readAllBytes();
+                } catch (IOException e) {
+                    // The client has gone.
+                }
+            });
+            assertThat(trouble("https://127.0.0.1:" + plain.getLocalPort() + "/"))
                     .startsWith("TLS: ");
-        } finally {
-            tls.stop(0);
         }
     }
 
