@@ -17,11 +17,16 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Two projects of Google Cloud and two subscriptions of Azure, by servers of ours, through the whole pipeline. */
+/**
+ * Two projects of Google Cloud and two subscriptions of Azure, by servers of ours, through the whole pipeline. It needs nothing
+ * installed, but a minute; {@code DemoTest} has both clouds in every build.
+ */
+@Tag("installed")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class CloudsEndToEndTest {
     private static final String OTHER_PROJECT = "other-project-7";
