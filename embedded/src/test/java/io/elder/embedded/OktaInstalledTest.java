@@ -98,8 +98,10 @@ class OktaInstalledTest {
         assertThat(job.live("organizations")).isEqualTo(1);
         // The others are Okta's own: seen, and marked.
         assertThat(job.live("identity_groups")).isEqualTo(389);
-        assertThat(job.number("select count(*) from entities where sub_type = 'okta_group'"
-                        + " and (coalesce(to_jsonb(entities) -> 'attributes', to_jsonb(entities) -> 'metadata') ->> 'read_only')::boolean"))
+        assertThat(
+                        job.number(
+                                "select count(*) from entities where sub_type = 'okta_group'"
+                                        + " and (coalesce(to_jsonb(entities) -> 'attributes', to_jsonb(entities) -> 'metadata') ->> 'read_only')::boolean"))
                 .isEqualTo(11);
         assertThat(job.number("select count(*) from identities where source_key like 'okta/%' and not is_active"))
                 .isEqualTo(63 + 62 + 62);
