@@ -121,12 +121,16 @@ public final class UpMain implements Callable<Integer> {
             estate.introduce();
         }
         while (!told.await(1, TimeUnit.SECONDS)) {
-            boolean isAllRead = once && estate == null && inventory.areRunsVisible(begin, connectors);
+            boolean isAllRead;
             if (estate != null) {
                 isAllRead = estate.show(inventory, once);
-            } else if (!inventory.line().equals(shown)) {
-                shown = inventory.line();
-                System.out.println(shown);
+            } else {
+                String line = inventory.line();
+                if (!line.equals(shown)) {
+                    System.out.println(line);
+                    shown = line;
+                }
+                isAllRead = once && inventory.areRunsVisible(begin, connectors);
             }
             if (once && isAllRead) {
                 System.out.println();

@@ -24,7 +24,7 @@ final class AuthentikTarget implements WritebackTarget {
         Secret token = settings.secret("AUTHENTIK_API_TOKEN");
         return new AuthentikTarget(
                 new HttpCalls(
-                        HttpCalls.base(settings.text("AUTHENTIK_DOMAIN")),
+                        HttpCalls.base(settings, "AUTHENTIK_DOMAIN", "/api/v3"),
                         "Bearer " + token.value(),
                         settings.yes("AUTHENTIK_VERIFY_SSL", true),
                         settings.duration("WRITEBACK_TIMEOUT", Duration.ofSeconds(30)),

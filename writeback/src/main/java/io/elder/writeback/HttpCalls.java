@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.elder.runtime.Settings;
+import io.elder.runtime.WebAddress;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -21,6 +23,7 @@ import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509ExtendedTrustManager;
@@ -51,10 +54,17 @@ final class HttpCalls implements AutoCloseable {
         this.http = builder.build();
     }
 
-    /** A host, as the settings of the readers name it; with a scheme where a test or a proxy needs one. */
-    static URI base(String domain) {
-        String url = domain.contains("://") ? domain : "https://" + domain;
-        return URI.create(url.endsWith("/") ? url.substring(0, url.length() - 1) : url);
+    /** The server, as the settings of the readers name it: with or without https, and with or without the API's path. */
+    static URI base(Settings settings, String name, String api) {
+        String text = settings.text(name).strip();
+        String trimmed = text.replaceFirst("/*$", "").replaceFirst(Pattern.quote(api) + "$", "");
+        return WebAddress.secure(trimmed).orElseGet(() -> {
+            // Text that is missing has been noted.
+            if (!text.isEmpty()) {
+                settings.problem(name, text, "the host of a server, such as idp.example.com");
+            }
+            return URI.create("https://invalid");
+        });
     }
 
     /** An id as a segment of a path. */

@@ -25,7 +25,7 @@ final class OktaTarget implements WritebackTarget {
         Secret token = settings.secret("OKTA_API_TOKEN");
         return new OktaTarget(
                 new HttpCalls(
-                        HttpCalls.base(settings.text("OKTA_DOMAIN")),
+                        HttpCalls.base(settings, "OKTA_DOMAIN", "/api/v1"),
                         "SSWS " + token.value(),
                         true,
                         settings.duration("WRITEBACK_TIMEOUT", Duration.ofSeconds(30)),

@@ -4,33 +4,25 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
 import io.elder.fetch.http.JsonApi;
+import io.elder.fetch.http.Tls;
 import java.io.IOException;
-import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
-import java.security.GeneralSecurityException;
-import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509ExtendedTrustManager;
 
 /** One Authentik server. May be used by many threads. */
 final class AuthentikClient implements AutoCloseable {
     private final AuthentikSettings settings;
     private final JsonApi api;
 
-    AuthentikClient(AuthentikSettings settings) throws GeneralSecurityException {
+    AuthentikClient(AuthentikSettings settings) {
         this.settings = settings;
         URI base = URI.create(settings.server() + "/api/v3");
         HttpClient.Builder http = JsonApi.client(base);
         if (!settings.isVerified()) {
-            SSLContext trusting = SSLContext.getInstance("TLS");
-            trusting.init(null, new TrustManager[] {new TrustsAnybody()}, null);
-            http.sslContext(trusting);
+            http.sslContext(Tls.context(Tls.anybody(), null));
         }
         String authorization = "Bearer " + settings.token().value();
         this.api = new JsonApi(base, http.build(), () -> Map.of("Authorization", authorization), settings.timeout());
@@ -99,32 +91,6 @@ final class AuthentikClient implements AutoCloseable {
 
         UnexpectedPageException(String message) {
             super(message);
-        }
-    }
-
-    /** Of the extended kind, which alone may also let a certificate of another host pass. */
-    private static final class TrustsAnybody extends X509ExtendedTrustManager {
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String type) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String type) {}
-
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) {}
-
-        @Override
-        public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
-
-        @Override
-        public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) {}
-
-        @Override
-        public X509Certificate[] getAcceptedIssuers() {
-            return new X509Certificate[0];
         }
     }
 }

@@ -2,9 +2,10 @@ package io.elder.fetch.authentik;
 
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WebAddress;
 import java.net.URI;
 import java.time.Duration;
-import java.util.Set;
+import java.util.Optional;
 
 /**
  * Which server to read, and as whom.
@@ -14,8 +15,6 @@ import java.util.Set;
  */
 record AuthentikSettings(
         URI server, Secret token, boolean isVerified, boolean users, boolean groups, Duration timeout) {
-    private static final Set<String> LOOPBACK = Set.of("127.0.0.1", "localhost", "[::1]");
-
     static AuthentikSettings from(Settings settings) {
         boolean users = settings.yes("AUTHENTIK_SYNC_USERS", true);
         boolean groups = settings.yes("AUTHENTIK_SYNC_GROUPS", true);
@@ -34,16 +33,9 @@ record AuthentikSettings(
     private static URI server(Settings settings) {
         String text = settings.text("AUTHENTIK_DOMAIN").strip();
         String trimmed = text.replaceFirst("/*$", "").replaceFirst("/api/v3$", "");
-        try {
-            URI url = URI.create(trimmed.contains("://") ? trimmed : "https://" + trimmed);
-            boolean isSafe = "https".equals(url.getScheme())
-                    // The token would be read on the way; a server of a test is on this machine.
-                    || ("http".equals(url.getScheme()) && LOOPBACK.contains(String.valueOf(url.getHost())));
-            if (isSafe && url.getHost() != null && url.getRawUserInfo() == null && url.getRawQuery() == null) {
-                return url;
-            }
-        } catch (IllegalArgumentException unused) {
-            // noted below, like a URL without a host
+        Optional<URI> url = WebAddress.secure(trimmed).filter(found -> found.getRawQuery() == null);
+        if (url.isPresent()) {
+            return url.get();
         }
         // Text that is missing has been noted.
         if (!text.isEmpty()) {

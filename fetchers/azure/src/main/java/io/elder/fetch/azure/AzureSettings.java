@@ -2,6 +2,7 @@ package io.elder.fetch.azure;
 
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WebAddress;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -120,19 +121,10 @@ record AzureSettings(
     /** A token must not be seen on the way, except on the way to ourselves. */
     private static URI https(Settings settings, String name, String otherwise) {
         String text = settings.text(name, otherwise);
-        String url = text.contains("://") ? text : "https://" + text;
-        try {
-            URI uri = URI.create(url);
-            String host = uri.getHost();
-            boolean isLocal = "127.0.0.1".equals(host) || "localhost".equals(host) || "[::1]".equals(host);
-            if (host != null && ("https".equals(uri.getScheme()) || ("http".equals(uri.getScheme()) && isLocal))) {
-                return uri;
-            }
-        } catch (IllegalArgumentException e) {
-            // noted below, like a URL without a host
-        }
-        settings.problem(name, text, "an https URL");
-        return URI.create(Cloud.PUBLIC.endpoint);
+        return WebAddress.secure(text).orElseGet(() -> {
+            settings.problem(name, text, "an https URL");
+            return URI.create(Cloud.PUBLIC.endpoint);
+        });
     }
 
     /** Of App Service, Functions, Arc and their kin; the rest of the environment is none of the library's business. */

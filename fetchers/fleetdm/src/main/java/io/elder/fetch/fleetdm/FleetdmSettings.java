@@ -2,6 +2,7 @@ package io.elder.fetch.fleetdm;
 
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WebAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
@@ -23,15 +24,9 @@ record FleetdmSettings(URI url, Secret token, int pageSize, Duration timeout) {
     }
 
     private static Optional<URI> url(Settings settings, String text) {
-        try {
-            URI url = URI.create(text.contains("://") ? text : "https://" + text);
-            if (url.getHost() != null
-                    && url.getUserInfo() == null
-                    && ("https".equals(url.getScheme()) || "http".equals(url.getScheme()))) {
-                return Optional.of(url);
-            }
-        } catch (IllegalArgumentException unused) {
-            // noted below, like a URL without a host
+        Optional<URI> url = WebAddress.of(text);
+        if (url.isPresent()) {
+            return url;
         }
         settings.problem("FLEETDM_URL", text, "the URL of a Fleet server, such as https://fleet.example.com");
         return Optional.empty();

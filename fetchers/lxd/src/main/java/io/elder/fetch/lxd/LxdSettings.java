@@ -2,6 +2,7 @@ package io.elder.fetch.lxd;
 
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WebAddress;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,7 +43,7 @@ record LxdSettings(
                 .map(List::of)
                 .orElseGet(() -> token.map(TrustToken::addresses).orElse(List.of()))
                 .stream()
-                .flatMap(text -> url(text)
+                .flatMap(text -> WebAddress.of(text)
                         .or(() -> {
                             settings.problem("LXD_URL", text, "a URL such as https://lxd.example.com:8443");
                             return Optional.empty();
@@ -75,16 +76,6 @@ record LxdSettings(
                 fingerprint.or(() -> token.map(TrustToken::fingerprint)),
                 token,
                 settings.duration("LXD_TIMEOUT", Duration.ofSeconds(60)));
-    }
-
-    private static Optional<URI> url(String text) {
-        try {
-            URI url = URI.create(text.contains("://") ? text : "https://" + text);
-            boolean isWeb = "https".equals(url.getScheme()) || "http".equals(url.getScheme());
-            return url.getHost() == null || !isWeb ? Optional.empty() : Optional.of(url);
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
     }
 
     private static String host(URI url) {

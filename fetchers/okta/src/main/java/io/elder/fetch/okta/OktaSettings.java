@@ -2,9 +2,10 @@ package io.elder.fetch.okta;
 
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WebAddress;
 import java.net.URI;
 import java.time.Duration;
-import java.util.Set;
+import java.util.Optional;
 
 /**
  * Which org to read, and as whom.
@@ -13,8 +14,6 @@ import java.util.Set;
  * @param token an API token, or an OAuth access token
  */
 record OktaSettings(URI org, Secret token, boolean users, boolean groups, Duration timeout) {
-    private static final Set<String> LOOPBACK = Set.of("127.0.0.1", "localhost", "[::1]");
-
     static OktaSettings from(Settings settings) {
         boolean users = settings.yes("OKTA_SYNC_USERS", true);
         boolean groups = settings.yes("OKTA_SYNC_GROUPS", true);
@@ -32,19 +31,10 @@ record OktaSettings(URI org, Secret token, boolean users, boolean groups, Durati
     private static URI org(Settings settings) {
         String text = settings.text("OKTA_DOMAIN").strip();
         String trimmed = text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
-        try {
-            URI url = URI.create(trimmed.contains("://") ? trimmed : "https://" + trimmed);
-            boolean isSafe = "https".equals(url.getScheme())
-                    // The token would be read on the way; a server of a test is on this machine.
-                    || ("http".equals(url.getScheme()) && LOOPBACK.contains(String.valueOf(url.getHost())));
-            if (isSafe
-                    && url.getHost() != null
-                    && url.getRawUserInfo() == null
-                    && url.getRawPath().isEmpty()) {
-                return url;
-            }
-        } catch (IllegalArgumentException unused) {
-            // noted below, like a URL without a host
+        Optional<URI> url =
+                WebAddress.secure(trimmed).filter(found -> found.getRawPath().isEmpty());
+        if (url.isPresent()) {
+            return url.get();
         }
         // Text that is missing has been noted.
         if (!text.isEmpty()) {
