@@ -151,6 +151,7 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
 
     @Override
     public String identity(AuthentikClient authentik) throws Exception {
+        authentik.probeGroups();
         return authentik.get("/core/users/me/").at("/user/username").asText("?") + " at "
                 + authentik.settings().domain();
     }

@@ -134,6 +134,7 @@ public final class OktaProvider implements Provider<OktaClient> {
 
     @Override
     public String identity(OktaClient okta) throws Exception {
+        okta.probeGroups();
         return okta.who() + " at " + okta.settings().domain();
     }
 
