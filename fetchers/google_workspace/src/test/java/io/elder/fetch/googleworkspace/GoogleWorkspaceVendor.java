@@ -63,7 +63,7 @@ final class GoogleWorkspaceVendor {
     }
 
     static void script(ScriptedServer vendor) {
-        vendor.on("POST /token", "vendor/token.json");
+        vendor.login("POST /token", "vendor/token.json");
         vendor.page("google_workspace_customer", DIRECTORY + "users/admin@example.com", "vendor/admin.json");
         vendor.page(
                 "google_workspace_org_unit",

@@ -3,6 +3,7 @@ package io.elder.fetch.iboss;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.elder.fetch.http.JsonApi;
 import io.elder.runtime.Secret;
 import java.io.IOException;
 import java.net.HttpCookie;

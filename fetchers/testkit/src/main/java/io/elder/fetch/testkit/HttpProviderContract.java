@@ -276,13 +276,13 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
     @Test
     void checkSaysWhatIsForbiddenOrNotThere() {
         String failed = "✗ " + provider().title() + " connection failed: ";
-        server.breakAll(unused -> forbidden());
+        server.breakService(unused -> forbidden());
         assertThat(check(settings())).startsWith(failed + "forbidden: ");
         server.heal();
-        server.breakAll(unused -> notFound());
+        server.breakService(unused -> notFound());
         assertThat(check(settings())).startsWith(failed + "not_found: ");
         server.heal();
-        server.breakAll(unused -> Answer.of(200, "<!DOCTYPE html><html><body>Please log in</body></html>")
+        server.breakService(unused -> Answer.of(200, "<!DOCTYPE html><html><body>Please log in</body></html>")
                 .header("Content-Type", "text/html"));
         assertThat(check(settings())).startsWith(failed + "bad_response: ").contains("expected: ");
     }

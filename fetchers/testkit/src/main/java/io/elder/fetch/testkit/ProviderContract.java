@@ -158,11 +158,14 @@ public abstract class ProviderContract<C extends AutoCloseable> {
     protected final String check(Settings settings) {
         Map<String, String> environment = new TreeMap<>(settings.values());
         environment.put(provider().name().toUpperCase(Locale.ROOT) + "_ENABLED", "true");
+        environment.put("ENDPOINT_ALLOWLIST", "127.0.0.1,localhost,nowhere.invalid");
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
         new ConnectivityCheck(FetcherSettings.from(Settings.of(environment)), List.of(provider()))
                 .print(new PrintStream(printed, true, StandardCharsets.UTF_8));
         List<String> lines = printed.toString(StandardCharsets.UTF_8).lines().toList();
-        assertThat(lines).as("a title, the connector's line, a summary, between rules").hasSize(7);
+        assertThat(lines)
+                .as("a title, the connector's line, a summary, between rules")
+                .hasSize(7);
         String line = lines.get(3);
         assertNoSecret(line);
         // What only a programmer of ours understands.
