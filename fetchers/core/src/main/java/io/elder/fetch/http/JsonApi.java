@@ -252,7 +252,7 @@ public final class JsonApi implements AutoCloseable {
     }
 
     /** As a success that makes no sense: trying again does not help. */
-    private static HttpFailure badResponse(String message) {
+    public static HttpFailure badResponse(String message) {
         return new HttpFailure(
                 message, 200, MissingNode.getInstance(), HttpHeaders.of(Map.of(), (name, value) -> true));
     }

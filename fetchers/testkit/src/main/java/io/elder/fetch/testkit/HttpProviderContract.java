@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -259,7 +260,8 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
         String failed = "✗ " + provider().title() + " connection failed: ";
         assertThat(check(Settings.of(settings("https://nowhere.invalid"))))
                 .startsWith(failed + "DNS: ")
-                .contains("nowhere.invalid");
+                // A vendor's SDK may keep the name to itself.
+                .containsAnyOf("nowhere.invalid has no address", "the host's name has no address");
         String closed;
         try (ScriptedServer gone = ScriptedServer.start(getClass())) {
             closed = gone.url();
@@ -284,7 +286,9 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
         server.heal();
         server.breakService(unused -> Answer.of(200, "<!DOCTYPE html><html><body>Please log in</body></html>")
                 .header("Content-Type", "text/html"));
-        assertThat(check(settings())).startsWith(failed + "bad_response: ").contains("expected: ");
+        assertThat(check(settings()))
+                .matches(Pattern.quote(failed) + "(bad_response|unreachable): .*")
+                .containsAnyOf("text/html", "no JSON");
     }
 
     @Test
