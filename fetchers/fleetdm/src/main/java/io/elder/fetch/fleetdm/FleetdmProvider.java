@@ -140,7 +140,7 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
         for (ObjectNode software : FleetdmClient.softwareOf(found)) {
             ObjectNode link = found.objectNode()
                     .put("host_id", id)
-                    .put("software_id", software.path("id").asText());
+                    .put("software_id", software.path("id").asText(""));
             link.setAll(software);
             // Those of the software itself, and of the host, are kinds of their own.
             link.remove("vulnerabilities");
@@ -169,7 +169,10 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
     }
 
     private static Function<JsonNode, String> of(String name) {
-        return link -> link.path("host_id").asText() + "/" + link.path(name).asText();
+        // Without both ends it is no link, and the answer one that can't be understood.
+        return link -> link.path(name).asText("").isEmpty()
+                ? ""
+                : link.path("host_id").asText() + "/" + link.path(name).asText();
     }
 
     @Override
