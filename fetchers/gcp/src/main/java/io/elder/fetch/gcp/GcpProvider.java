@@ -229,8 +229,8 @@ public final class GcpProvider implements Provider<GcpClient> {
                 },
                 item -> {
                     if (!(item instanceof ObjectNode object)) {
-                        throw JsonApi.badResponse(
-                                listing.kind() + ": " + item + " in the list " + listing.items() + " (expected: objects)");
+                        throw JsonApi.badResponse(listing.kind() + ": " + item + " in the list " + listing.items()
+                                + " (expected: objects)");
                     }
                     out.accept(withoutSecrets(object, listing.secrets()));
                 });
