@@ -245,7 +245,7 @@ public final class GcpProvider implements Provider<GcpClient> {
                 },
                 item -> {
                     if (!(item instanceof ObjectNode object)) {
-                        throw JsonApi.badResponse(listing.kind() + ": " + item + " in the list " + listing.items()
+                        throw JsonApi.badResponse(listing.kind() + ": " + item.getNodeType() + " in " + listing.items()
                                 + " (expected: objects)");
                     }
                     out.accept(withoutSecrets(object, listing.secrets()));
