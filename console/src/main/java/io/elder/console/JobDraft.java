@@ -2,10 +2,13 @@ package io.elder.console;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.schemas.Topics;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What a caller wants a job to be; what is empty was not given. */
 record JobDraft(
@@ -21,20 +24,8 @@ record JobDraft(
         Optional<ObjectNode> credentialMapping) {
 
     /** Elder's providers, and those of the connectors. The scanner's own are left to the scanner. */
-    static final Set<String> PROVIDERS = Set.of(
-            "aws",
-            "gcp",
-            "azure",
-            "kubernetes",
-            "ldap",
-            "okta",
-            "authentik",
-            "google_workspace",
-            "fleetdm",
-            "iboss",
-            "vcenter",
-            "lxd",
-            "k8s_rbac");
+    static final Set<String> PROVIDERS =
+            Stream.concat(Topics.PROVIDERS.stream(), Stream.of("k8s_rbac")).collect(Collectors.toUnmodifiableSet());
 
     private static final Set<String> CREDENTIAL_TYPES = Set.of("secret", "key", "builtin_secret", "static", "none");
 

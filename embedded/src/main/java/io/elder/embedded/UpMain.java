@@ -66,7 +66,9 @@ public final class UpMain implements Callable<Integer> {
             return 2;
         }
         Instant begin = Instant.now();
-        Map<String, String> defaults = new LinkedHashMap<>(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "WARN"));
+        // What passes by itself is no news to whoever watches a demo.
+        String level = demo ? "ERROR" : "WARN";
+        Map<String, String> defaults = new LinkedHashMap<>(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", level));
         defaults.putAll(Launcher.environment().values());
         Launcher.logging(Settings.of(defaults));
         CountDownLatch told = new CountDownLatch(1);

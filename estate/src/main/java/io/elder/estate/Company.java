@@ -99,11 +99,23 @@ public final class Company {
 
     /** Where machines run. */
     public enum Place {
-        AWS,
-        GCP,
-        AZURE,
-        VCENTER,
-        LXD
+        AWS("AWS"),
+        GCP("GCP"),
+        AZURE("Azure"),
+        VCENTER("vCenter"),
+        LXD("LXD");
+
+        private final String title;
+
+        Place(String title) {
+            this.title = title;
+        }
+
+        /** As people write it. */
+        @Override
+        public String toString() {
+            return title;
+        }
     }
 
     /**

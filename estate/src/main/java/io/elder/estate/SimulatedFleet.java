@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 
 /**
  * The company's Fleet server, which knows its laptops: the REST API as the reference has it. Software and vulnerabilities are
@@ -61,16 +62,16 @@ public final class SimulatedFleet implements SimulatedSystem {
                 .get(API + "/me", call -> Site.Reply.json(me()))
                 .get(API + "/config", call -> Site.Reply.json(configuration()))
                 .get(API + "/hosts", call -> page(call, "hosts", hosts(), false))
-                .get(
-                        API + "/hosts/count",
-                        call -> Site.Reply.json(Site.JSON.createObjectNode().put("count", hosts().size())))
+                .get(API + "/hosts/count", call -> count(hosts().size()))
                 .get(API + "/hosts/{id}", this::host)
                 .get(API + "/teams", this::teams)
-                .get(API + "/teams/{id}/policies", this::policiesOfTeam)
+                .get(API + "/teams/{id}/policies", call -> policiesOfTeam(call, all -> policies(call, all)))
                 .get(API + "/os_versions", call -> page(call, "os_versions", osVersions(), true))
                 .get(API + "/software/versions", call -> page(call, "software", software(), true))
                 .get(API + "/vulnerabilities", call -> page(call, "vulnerabilities", vulnerabilities(), true))
-                .get(API + "/global/policies", call -> page(call, "policies", policies(), false))
+                .get(API + "/global/policies", call -> policies(call, policies()))
+                .get(API + "/policies/count", call -> count(policies().size()))
+                .get(API + "/teams/{id}/policies/count", call -> policiesOfTeam(call, all -> count(all.size())))
                 .gate(SimulatedFleet::refusal);
     }
 
@@ -218,16 +219,27 @@ public final class SimulatedFleet implements SimulatedSystem {
                 policy(2, null, "Screen locks", "darwin", false, 0));
     }
 
-    private Site.Reply policiesOfTeam(Site.Call call) {
+    private Site.Reply policiesOfTeam(Site.Call call, Function<List<ObjectNode>, Site.Reply> answer) {
         if (!isPremium) {
             return error(402, "Requires Fleet Premium license", "Requires Fleet Premium license");
         }
         return switch (call.variable("id")) {
-            case "1" ->
-                page(call, "policies", List.of(policy(3, 1, "Browser is up to date", "darwin", false, 4)), false);
-            case "2" -> page(call, "policies", List.of(), false);
+            case "1" -> answer.apply(List.of(policy(3, 1, "Browser is up to date", "darwin", false, 4)));
+            case "2" -> answer.apply(List.of());
             default -> error(404, "Resource Not Found", "Team was not found in the datastore");
         };
+    }
+
+    /** As Fleet does: a list of policies that is empty is left out. */
+    private static Site.Reply policies(Site.Call call, List<ObjectNode> all) {
+        int size = call.whole("per_page", Math.max(1, all.size()));
+        return call.whole("page", 0) * size < all.size()
+                ? page(call, "policies", all, false)
+                : Site.Reply.json(Site.JSON.createObjectNode());
+    }
+
+    private static Site.Reply count(int all) {
+        return Site.Reply.json(Site.JSON.createObjectNode().put("count", all));
     }
 
     private ObjectNode policy(int id, Integer team, String name, String platform, boolean isCritical, int failEvery) {

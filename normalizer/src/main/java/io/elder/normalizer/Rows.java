@@ -35,10 +35,10 @@ record Rows(ProcessorContext<Object, Object> context) {
     void purge(OutputState dead, long timestamp) {
         String key = dead.getKey();
         context.forward(new Record<Object, Object>(key, null, timestamp), NormalizerTopology.INVENTORY);
-        if (verifiedEmail(Stores.row(dead)).isPresent()) {
-            context.forward(
-                    new Record<Object, Object>(SamePerson.link(key), null, timestamp), NormalizerTopology.INVENTORY);
-        }
+        verifiedEmail(Stores.row(dead))
+                .ifPresent(email -> context.forward(
+                        new Record<Object, Object>(SamePerson.link(key, email), null, timestamp),
+                        NormalizerTopology.INVENTORY));
     }
 
     private void sighting(String email, InventoryRecord record, long timestamp) {
@@ -59,7 +59,8 @@ record Rows(ProcessorContext<Object, Object> context) {
     static Optional<String> verifiedEmail(Row row) {
         if (!isIdentity(row)
                 || row.getAttributes() == null
-                || !(row.getValues().get("email") instanceof String email)) {
+                || !(row.getValues().get("email") instanceof String email)
+                || email.isBlank()) {
             return Optional.empty();
         }
         try {

@@ -36,9 +36,12 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
         this.tally = tally;
     }
 
-    /** The key of the link that is an identity's own. */
-    static String link(String identity) {
-        return identity + "#same_person";
+    /**
+     * The key of the link that is an identity's own, as long as it has this address: two addresses are two people to us, told
+     * of side by side, and the end of the one must not end the link of the other.
+     */
+    static String link(String identity, String email) {
+        return identity + "#same_person:" + email;
     }
 
     @Override
@@ -97,7 +100,8 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
 
     private void send(
             InventoryRecord cause, String email, String from, String to, boolean deleted, long at, long timestamp) {
-        Row link = Output.row(ElderTable.DEPENDENCIES, link(from))
+        String key = link(from, email);
+        Row link = Output.row(ElderTable.DEPENDENCIES, key)
                 .set("source_type", ElderTable.IDENTITIES.noun())
                 .set("target_type", ElderTable.IDENTITIES.noun())
                 .set("dependency_type", "same_person")
@@ -107,11 +111,7 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
                 .build()
                 .row();
         InventoryRecord record = new InventoryRecord(
-                link(from),
-                cause.getScope(),
-                cause.getRunId(),
-                Instant.ofEpochMilli(at),
-                deleted ? Stores.gone(link) : link);
-        context.forward(new Record<Object, Object>(link(from), record, timestamp), NormalizerTopology.INVENTORY_LINKS);
+                key, cause.getScope(), cause.getRunId(), Instant.ofEpochMilli(at), deleted ? Stores.gone(link) : link);
+        context.forward(new Record<Object, Object>(key, record, timestamp), NormalizerTopology.INVENTORY_LINKS);
     }
 }

@@ -28,6 +28,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.apache.avro.specific.SpecificRecord;
@@ -373,9 +374,54 @@ class NormalizerTopologyTest {
         links();
         person(OTHER_SCOPE, "ann", 5, "a@example.com", true);
         assertThat(rows().stream()
-                        .filter(record -> record.getKey().endsWith("#same_person"))
+                        .filter(record -> record.getKey().contains("#same_person:"))
                         .map(InventoryRecord::getObservedAt))
                 .containsExactly(at(60), at(60));
+    }
+
+    /** The end of the old link and the begin of the new one are told of by different partitions, in any order. */
+    @Test
+    void whoChangesFromOneSharedAddressToAnotherKeepsTheNewLinkInWhateverOrderTheyAreToldOf() {
+        person("ann", 60, "a@example.com", true);
+        person("abe", 40, "b@example.com", true);
+        person("bea", 50, "a@example.com", true);
+        assertThat(links()).containsExactly("bea -> ann");
+        person("bea", 55, "b@example.com", true);
+        Map<String, Boolean> ended = new TreeMap<>();
+        rows().stream()
+                .filter(record -> record.getKey().contains("#same_person:"))
+                .forEach(record -> ended.put(record.getKey(), ((Row) record.getBody()).getDeleted()));
+        assertThat(ended)
+                .as("each under a key of its own, so that neither is older than the other")
+                .isEqualTo(Map.of(
+                        "ldap/host/ldap_user/bea#same_person:a@example.com",
+                        true,
+                        "ldap/host/ldap_user/bea#same_person:b@example.com",
+                        false));
+    }
+
+    @Test
+    void anAddressThatAnotherPersonGetsLinksToThatPersonAndNoLongerToTheFirst() {
+        person("ann", 1, "desk@example.com", true);
+        person(OTHER_SCOPE, "zoe", 1, "desk@example.com", true);
+        assertThat(links()).containsExactly("zoe -> ann");
+        person("ann", 2, "ann@example.com", true);
+        person("bea", 2, "desk@example.com", true);
+        assertThat(links()).containsExactly("zoe -/-> ann", "zoe -> bea");
+    }
+
+    @Test
+    void nothingButTheWholeAddressLinks() {
+        person("ann", 1, "ann@example.com", true);
+        // Who may claim a tag, a dot, a look-alike or the same name is not who has the address.
+        person(OTHER_SCOPE, "ann", 1, "ann+admin@example.com", true);
+        person(OTHER_SCOPE, "a.nn", 1, "a.nn@example.com", true);
+        person(OTHER_SCOPE, "look-alike", 1, "аnn@example.com", true);
+        person(OTHER_SCOPE, "elsewhere", 1, "ann@example.org", true);
+        person(OTHER_SCOPE, "unverified", 1, "ann@example.com", false);
+        person(OTHER_SCOPE, "nameless", 1, "", true);
+        person(OTHER_SCOPE, "too", 1, "", true);
+        assertThat(links()).isEmpty();
     }
 
     @Test
@@ -390,7 +436,7 @@ class NormalizerTopologyTest {
         assertThat(inventory.readKeyValuesToList())
                 .containsExactly(
                         KeyValue.pair("ldap/host/ldap_user/bea", null),
-                        KeyValue.pair("ldap/host/ldap_user/bea#same_person", null),
+                        KeyValue.pair("ldap/host/ldap_user/bea#same_person:a@example.com", null),
                         KeyValue.pair("ldap/host/ldap_user/bea#entity", null));
     }
 
@@ -410,7 +456,7 @@ class NormalizerTopologyTest {
     /** The links that were written since the last look. */
     private List<String> links() {
         return rows().stream()
-                .filter(record -> record.getKey().endsWith("#same_person"))
+                .filter(record -> record.getKey().contains("#same_person:"))
                 .map(record -> (Row) record.getBody())
                 .map(row -> name(row.getReferences().get("source"))
                         + (row.getDeleted() ? " -/-> " : " -> ")

@@ -155,6 +155,9 @@ public final class Launcher {
             List.of("com.azure", "com.microsoft.aad")
                     .forEach(library -> context.getLogger(library).setLevel(Level.OFF));
         }
+        // A topic that was made a moment ago is not known everywhere yet: it is asked for again, an error a time.
+        context.getLogger("org.apache.kafka.clients.admin.internals.PartitionLeaderStrategy")
+                .setLevel(Level.OFF);
         // Warns of every setting that is not its own; ours are shared by all clients.
         context.getLogger("org.apache.kafka.clients.producer.ProducerConfig").setLevel(Level.ERROR);
         context.getLogger("org.apache.kafka.clients.consumer.ConsumerConfig").setLevel(Level.ERROR);

@@ -108,11 +108,18 @@ public final class ConnectivityCheck {
             boolean isOurs = e instanceof BadConfigurationException
                     || e instanceof SettingsException
                     || e instanceof SQLException;
-            String message = Trouble.ofNetwork(e)
-                    .orElseGet(() -> !isOurs && provider.classify(e) instanceof Verdict.Stop stop
-                            ? stop.reason().label() + ": " + stop.message()
-                            : Trouble.inWords(e));
-            return new Outcome(false, redactor.redact(message));
+            String message = Trouble.ofNetwork(e).orElseGet(() -> isOurs ? Trouble.inWords(e) : words(provider, e));
+            return new Outcome(false, redactor.redact(message).strip().replaceAll("\\s+", " "));
         }
+    }
+
+    private static String words(Provider<?> provider, Exception failure) {
+        return switch (provider.classify(failure)) {
+            case Verdict.Stop stop -> stop.reason().label() + ": " + stop.message();
+            case Verdict.Gone unused ->
+                StopReason.NOT_FOUND.label() + ": " + Trouble.inWords(failure)
+                        + " (expected: another address, or path, than the settings name)";
+            default -> StopReason.UNREACHABLE.label() + ": " + Trouble.inWords(failure);
+        };
     }
 }

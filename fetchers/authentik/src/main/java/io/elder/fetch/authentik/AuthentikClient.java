@@ -8,12 +8,13 @@ import io.elder.fetch.http.Tls;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
 /** One Authentik server. May be used by many threads. */
 final class AuthentikClient implements AutoCloseable {
+    private static final String GROUP = "/core/groups/?page_size=1&include_users=false";
+
     private final AuthentikSettings settings;
     private final JsonApi api;
 
@@ -39,7 +40,14 @@ final class AuthentikClient implements AutoCloseable {
 
     /** The smallest question that proves the token. */
     void probe() throws IOException, InterruptedException {
-        api.get(settings.users() ? "/core/users/?page_size=1" : "/core/groups/?page_size=1&include_users=false");
+        api.get(settings.users() ? "/core/users/?page_size=1" : GROUP);
+    }
+
+    /** Whether the groups may be read, too. */
+    void probeGroups() throws IOException, InterruptedException {
+        if (settings.groups()) {
+            api.get(GROUP);
+        }
     }
 
     /**
@@ -64,10 +72,7 @@ final class AuthentikClient implements AutoCloseable {
             throw new MovedException("GET /api/v3" + path + ": " + count + " in all, which were "
                     + cursor.substring(cursor.indexOf('/') + 1) + " on the page before: the rest has moved");
         }
-        List<ObjectNode> items = new ArrayList<>();
-        for (JsonNode item : body.path("results")) {
-            items.add((ObjectNode) item);
-        }
+        List<ObjectNode> items = JsonApi.objects("GET /api/v3" + path + ": results", body.path("results"));
         return next.asInt() == 0 ? Page.last(items) : new Page<>(items, next.asInt() + "/" + count);
     }
 

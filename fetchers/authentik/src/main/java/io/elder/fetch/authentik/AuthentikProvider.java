@@ -140,17 +140,19 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
             out.accept(JsonNodeFactory.instance
                     .objectNode()
                     .put("group_id", group.path("pk").asText())
-                    .put("user_id", user.asText()));
+                    .put("user_id", user.asText("")));
         }
     }
 
     private static String memberId(JsonNode membership) {
-        return membership.path("group_id").asText() + "/"
-                + membership.path("user_id").asText();
+        String user = membership.path("user_id").asText();
+        // A member without a number makes the answer one that can't be understood.
+        return user.isEmpty() ? "" : membership.path("group_id").asText() + "/" + user;
     }
 
     @Override
     public String identity(AuthentikClient authentik) throws Exception {
+        authentik.probeGroups();
         return authentik.get("/core/users/me/").at("/user/username").asText("?") + " at "
                 + authentik.settings().domain();
     }

@@ -91,6 +91,12 @@ class AuthentikProviderTest extends HttpProviderContract<AuthentikClient> {
     }
 
     @Test
+    void checkNamesThePermissionThatGroupsAloneLack() {
+        vendor().on("GET /api/v3/core/groups/?page_size=1&page", forbidden());
+        assertThat(check(settings())).contains("forbidden: GET /api/v3/core/groups/: 403", "authentik_core.view_group");
+    }
+
+    @Test
     void saysWhoseTheTokenIsAndWhichServerAnswered() throws Exception {
         try (AuthentikClient client = provider().connect(settings())) {
             assertThat(provider().identity(client)).isEqualTo("svc-elder at 127.0.0.1");

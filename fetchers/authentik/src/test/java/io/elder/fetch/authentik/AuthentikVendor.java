@@ -22,6 +22,7 @@ final class AuthentikVendor {
 
     static void script(ScriptedServer vendor) {
         vendor.on("GET /api/v3/core/users/?page_size=1", "vendor/probe.json");
+        vendor.on("GET /api/v3/core/groups/?page_size=1", "vendor/groups-2.json");
         vendor.on("GET /api/v3/core/users/me/", "vendor/me.json");
         vendor.page("authentik_server", "GET /api/v3/admin/version/", "vendor/version.json");
         vendor.page("authentik_user", "GET /api/v3/core/users/?page_size=100&page=1", "vendor/users-1.json");

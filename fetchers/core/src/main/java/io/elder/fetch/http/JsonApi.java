@@ -8,15 +8,21 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /**
@@ -96,6 +102,30 @@ public final class JsonApi implements AutoCloseable {
         return list(within(link));
     }
 
+    /**
+     * The objects of a list within an answer.
+     *
+     * @param where names the list in the message, such as {@code GET /v1/users: users}
+     * @throws HttpFailure for what is no list of objects: a list that is missing is not one that is empty
+     */
+    public static List<ObjectNode> objects(String where, JsonNode list) throws HttpFailure {
+        if (!list.isArray()) {
+            throw badResponse(where + " is " + called(list) + " (expected: a list)");
+        }
+        List<ObjectNode> objects = new ArrayList<>(list.size());
+        for (JsonNode item : list) {
+            if (!(item instanceof ObjectNode object)) {
+                throw badResponse(where + " has " + called(item) + " in it (expected: objects)");
+            }
+            objects.add(object);
+        }
+        return objects;
+    }
+
+    private static String called(JsonNode node) {
+        return node.getNodeType().name().toLowerCase(Locale.ROOT);
+    }
+
     private URI within(String link) throws HttpFailure {
         URI target;
         try {
@@ -145,7 +175,7 @@ public final class JsonApi implements AutoCloseable {
                 .header("Accept-Encoding", "gzip")
                 .GET();
         authorization.headers().forEach(request::header);
-        HttpResponse<InputStream> response = http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+        HttpResponse<InputStream> response = send(http, request.build(), HttpResponse.BodyHandlers.ofInputStream());
         byte[] bytes = bytes(target, response);
         int status = response.statusCode();
         if (status / 100 != 2) {
@@ -154,6 +184,25 @@ public final class JsonApi implements AutoCloseable {
                     "GET " + target.getPath() + ": " + status + said(body), status, body, response.headers());
         }
         return new Parsed(status, parse(bytes), bytes.length, response.headers());
+    }
+
+    /** Sends a request; where there is no connection the exception says to what, which the JDK's does not. */
+    public static <T> HttpResponse<T> send(HttpClient http, HttpRequest request, HttpResponse.BodyHandler<T> body)
+            throws IOException, InterruptedException {
+        try {
+            return http.send(request, body);
+        } catch (ConnectException e) {
+            URI to = request.uri();
+            boolean isUnknown = Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause)
+                    .anyMatch(UnresolvedAddressException.class::isInstance);
+            String why = e.getMessage() == null ? "connection refused" : e.getMessage();
+            IOException named = isUnknown
+                    ? new UnknownHostException(to.getHost())
+                    : new ConnectException(to.getHost() + ":" + port(to) + ": " + why);
+            // No cause: what is innermost is what a person is told.
+            named.addSuppressed(e);
+            throw named;
+        }
     }
 
     private static byte[] bytes(URI target, HttpResponse<InputStream> response) throws IOException {
@@ -203,7 +252,7 @@ public final class JsonApi implements AutoCloseable {
     }
 
     /** As a success that makes no sense: trying again does not help. */
-    private static HttpFailure badResponse(String message) {
+    public static HttpFailure badResponse(String message) {
         return new HttpFailure(
                 message, 200, MissingNode.getInstance(), HttpHeaders.of(Map.of(), (name, value) -> true));
     }

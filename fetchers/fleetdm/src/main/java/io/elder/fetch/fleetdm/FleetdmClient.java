@@ -4,18 +4,19 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
 import io.elder.fetch.Requests;
+import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
 import java.io.IOException;
 import java.net.http.HttpClient;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 
@@ -94,20 +95,28 @@ final class FleetdmClient implements AutoCloseable {
         return api.get(API + path);
     }
 
-    /** @param items what the list may be called: releases rename things */
-    record Listing(String path, List<String> items, Function<JsonNode, String> id) {}
+    /**
+     * @param items what the list may be called: releases rename things
+     * @param count where to ask how many there are, for lists that are left out of an answer when they are empty
+     */
+    record Listing(String path, List<String> items, Function<JsonNode, String> id, Optional<String> count) {
+        Listing(String path, List<String> items, Function<JsonNode, String> id) {
+            this(path, items, id, Optional.empty());
+        }
+    }
 
     /**
      * Hands out a list, page by page. Pages are numbered, so who comes or goes meanwhile moves others from one page to another:
      * unless as many different ones were seen as the server counts, the list was not whole.
      */
     void readAll(Listing listing, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
-        Set<String> seen = new HashSet<>();
-        long[] counted = {-1};
+        // The next page is asked for while this one is handed out.
+        Set<String> seen = ConcurrentHashMap.newKeySet();
+        AtomicLong counted = new AtomicLong(-1);
         requests.pages(
                 cursor -> {
                     Numbered page = page(listing, cursor == null ? 0 : Integer.parseInt(cursor));
-                    counted[0] = page.count();
+                    counted.set(page.count());
                     boolean isNew = page.items().stream()
                             .anyMatch(item -> !seen.contains(listing.id().apply(item)));
                     // Else a server that knows no pages, or says without end that there are more, would be asked for
@@ -123,9 +132,9 @@ final class FleetdmClient implements AutoCloseable {
                         each.accept(item);
                     }
                 });
-        if (counted[0] >= 0 && counted[0] != seen.size()) {
+        if (counted.get() >= 0 && counted.get() != seen.size()) {
             throw new ChangedException(
-                    listing.path() + ": " + seen.size() + " of " + counted[0] + " were seen (expected: all)");
+                    listing.path() + ": " + seen.size() + " of " + counted + " were seen (expected: all)");
         }
     }
 
@@ -148,6 +157,18 @@ final class FleetdmClient implements AutoCloseable {
         return get("/hosts/count").path("count").asLong(-1);
     }
 
+    private long count(String path) throws IOException, InterruptedException {
+        try {
+            return get(path).path("count").asLong(-1);
+        } catch (HttpFailure e) {
+            if (e.status() == 404) {
+                // Nobody to ask, which says nothing of what is counted.
+                return -1;
+            }
+            throw e;
+        }
+    }
+
     /** @param count of all pages together; negative where the server does not tell */
     private record Numbered(int number, List<ObjectNode> items, boolean isLast, long count) {}
 
@@ -155,15 +176,22 @@ final class FleetdmClient implements AutoCloseable {
         ObjectNode answer = get(listing.path() + (listing.path().contains("?") ? '&' : '?') + "page=" + number
                 + "&per_page=" + settings.pageSize());
         long count = answer.path("count").asLong(-1);
-        Optional<String> name = listing.items().stream().filter(answer::has).findFirst();
-        if (name.isEmpty() && count != 0) {
-            // Not to be taken for an empty list.
-            throw new BadAnswerException(listing.path() + ": an answer with "
-                    + String.join(", ", (Iterable<String>) answer::fieldNames) + " (expected: "
-                    + String.join(" or ", listing.items()) + ")");
+        Optional<String> name =
+                listing.items().stream().filter(answer::hasNonNull).findFirst();
+        if (name.isEmpty()) {
+            long all = count < 0 && listing.count().isPresent()
+                    ? count(listing.count().get())
+                    : count;
+            // Not to be taken for an empty list, unless the server counts none; a page after the last is empty too.
+            if (number == 0 ? all != 0 : all < 0) {
+                throw new BadAnswerException(listing.path() + ": an answer with "
+                        + (answer.isEmpty() ? "nothing" : String.join(", ", (Iterable<String>) answer::fieldNames))
+                        + " (expected: " + String.join(" or ", listing.items()) + ")");
+            }
+            return new Numbered(number, List.of(), true, all);
         }
-        List<ObjectNode> items = new ArrayList<>();
-        name.map(answer::get).ifPresent(list -> list.forEach(item -> items.add((ObjectNode) item)));
+        List<ObjectNode> items =
+                JsonApi.objects("GET " + API + listing.path() + ": " + name.get(), answer.get(name.get()));
         JsonNode next = answer.path("meta").path("has_next_results");
         boolean isLast = next.isBoolean()
                 ? !next.booleanValue()
@@ -225,9 +253,17 @@ final class FleetdmClient implements AutoCloseable {
                 }));
     }
 
-    private static Set<String> vulnerabilities(JsonNode host) {
+    /** A host without software has no list of it, or null. */
+    static List<ObjectNode> softwareOf(ObjectNode host) throws HttpFailure {
+        return host.hasNonNull("software")
+                ? JsonApi.objects(
+                        "GET " + API + "/hosts/" + host.path("id").asText() + ": software", host.get("software"))
+                : List.of();
+    }
+
+    private static Set<String> vulnerabilities(ObjectNode host) throws HttpFailure {
         Set<String> vulnerabilities = new TreeSet<>();
-        for (JsonNode software : host.path("software")) {
+        for (ObjectNode software : softwareOf(host)) {
             software.path("vulnerabilities")
                     .forEach(each ->
                             vulnerabilities.add(each.path("cve").asText().intern()));

@@ -16,6 +16,7 @@ import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /** Fleet DM: the hosts of a Fleet server, what is installed on them, and what is wrong with it. */
@@ -29,7 +30,8 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
             new Listing("/software/versions?order_key=name", List.of("software"), field("id"));
     private static final Listing VULNERABILITIES =
             new Listing("/vulnerabilities?order_key=cve", List.of("vulnerabilities"), field("cve"));
-    private static final Listing POLICIES = new Listing("/global/policies", List.of("policies"), field("id"));
+    private static final Listing POLICIES =
+            new Listing("/global/policies", List.of("policies"), field("id"), Optional.of("/policies/count"));
     private static final Listing TEAMS = new Listing("/teams?order_key=id", List.of("teams", "fleets"), field("id"));
 
     /** Options and integrations may hold anything, webhooks are called by secret URLs. */
@@ -123,7 +125,9 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
     private static void fetchTeamPolicies(FleetdmClient fleet, Partition where, JsonNode team, Out out)
             throws Exception {
         String id = team.path("id").asText();
-        fleet.readAll(new Listing("/teams/" + id + "/policies", List.of("policies"), field("id")), out, policy -> {
+        String path = "/teams/" + id + "/policies";
+        Listing policies = new Listing(path, List.of("policies"), field("id"), Optional.of(path + "/count"));
+        fleet.readAll(policies, out, policy -> {
             policy.put("team_id", team.path("id").asLong());
             out.accept(policy);
         });
@@ -133,11 +137,11 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
             throws Exception {
         String id = host.path("id").asText();
         ObjectNode found = out.request(() -> fleet.hostWithSoftware(id));
-        for (JsonNode software : found.path("software")) {
+        for (ObjectNode software : FleetdmClient.softwareOf(found)) {
             ObjectNode link = found.objectNode()
                     .put("host_id", id)
-                    .put("software_id", software.path("id").asText());
-            link.setAll((ObjectNode) software);
+                    .put("software_id", software.path("id").asText(""));
+            link.setAll(software);
             // Those of the software itself, and of the host, are kinds of their own.
             link.remove("vulnerabilities");
             link.remove("id");
@@ -165,7 +169,10 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
     }
 
     private static Function<JsonNode, String> of(String name) {
-        return link -> link.path("host_id").asText() + "/" + link.path(name).asText();
+        // Without both ends it is no link, and the answer one that can't be understood.
+        return link -> link.path(name).asText("").isEmpty()
+                ? ""
+                : link.path("host_id").asText() + "/" + link.path(name).asText();
     }
 
     @Override

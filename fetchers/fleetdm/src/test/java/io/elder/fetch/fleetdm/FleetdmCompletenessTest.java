@@ -114,6 +114,10 @@ class FleetdmCompletenessTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             {'hosts_of_2027': []}
+            {'policies': null}
+            {'policies': {}}
+            {'policies': 'none'}
+            {'policies': [null]}
             {'error': 'try later'}
             {}
             """)
@@ -121,6 +125,24 @@ class FleetdmCompletenessTest {
         vendor.on("GET /api/v1/fleet/global/policies?page=0", json(200, body));
         FleetdmVendor.script(vendor);
         assertFails("fleetdm_policy", "bad_response");
+    }
+
+    /** Fleet's {@code json:"policies,omitempty"}: an empty list is no list, and whether it is empty is asked elsewhere. */
+    @Test
+    void policiesThatAreLeftOutAreNoneWhereTheServerCountsNone() throws Exception {
+        vendor.on("GET /api/v1/fleet/global/policies?page=0", json(200, "{}"));
+        vendor.on("GET /api/v1/fleet/policies/count", json(200, "{'count': 0}"));
+        FleetdmVendor.script(vendor);
+        RecordingPublisher published = fetch("fleetdm_policy");
+        assertThat(published.seals()).hasSize(1);
+        assertThat(published.sealedRecords()).isEmpty();
+    }
+
+    @Test
+    void policiesThatAreLeftOutWhereTheServerCountsMoreAreNoWholeRead() throws Exception {
+        vendor.on("GET /api/v1/fleet/policies/count", json(200, "{'count': 3}"));
+        FleetdmVendor.script(vendor);
+        assertFails("fleetdm_policy", "incomplete", "unreachable", "timeout");
     }
 
     @Test

@@ -51,7 +51,10 @@ final class FleetdmVendor {
         vendor.page("fleetdm_software", API + "software/versions?page=1&per_page=2", "vendor/software-2.json");
         vendor.page("fleetdm_vulnerability", API + "vulnerabilities", "vendor/vulnerabilities.json");
         vendor.page("fleetdm_policy", API + "global/policies?page=0", "vendor/policies.json");
-        vendor.page("fleetdm_policy", API + "global/policies?page=1", json(200, "{'policies': null}"));
+        // So does Fleet leave out lists of policies that are empty.
+        vendor.page("fleetdm_policy", API + "global/policies?page=1", json(200, "{}"));
+        vendor.on(API + "policies/count", json(200, "{'count': 2}"));
+        vendor.on(API + "teams/2/policies/count", json(200, "{'count': 0}"));
         vendor.on(API + "hosts/count", "vendor/hosts-count.json");
         vendor.page("fleetdm_host", API + "hosts?page=0&per_page=2&order_key=id", "vendor/hosts-1.json");
         vendor.page("fleetdm_host", API + "hosts?page=1&per_page=2&order_key=id", "vendor/hosts-2.json");

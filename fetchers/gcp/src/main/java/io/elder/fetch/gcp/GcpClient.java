@@ -48,7 +48,13 @@ final class GcpClient implements AutoCloseable {
     /** A page of a list; {@code null} begins. */
     ObjectNode page(Api api, String path, String cursor) throws IOException, InterruptedException {
         String encoded = cursor == null ? "" : URLEncoder.encode(cursor, StandardCharsets.UTF_8);
-        return get(api, api.page(path, settings.pageSize(), encoded));
+        ObjectNode page = get(api, api.page(path, settings.pageSize(), encoded));
+        // An empty list is left out by some of the APIs, so all but that is looked for.
+        if (page.has("error")) {
+            throw JsonApi.badResponse("GET " + path + ": a success with an error in it: "
+                    + page.path("error").path("message").asText("?") + " (expected: a list)");
+        }
+        return page;
     }
 
     /** Has a token made, which proves the credentials to Google. */

@@ -13,6 +13,7 @@ import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
+import io.elder.fetch.http.JsonApi;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import java.io.IOException;
@@ -242,7 +243,13 @@ public final class GcpProvider implements Provider<GcpClient> {
                     missing.addAll(GcpClient.missing(page));
                     return new Page<>(select(page, listing.items()), next(page));
                 },
-                item -> out.accept(withoutSecrets((ObjectNode) item, listing.secrets())));
+                item -> {
+                    if (!(item instanceof ObjectNode object)) {
+                        throw JsonApi.badResponse(listing.kind() + ": " + item.getNodeType() + " in " + listing.items()
+                                + " (expected: objects)");
+                    }
+                    out.accept(withoutSecrets(object, listing.secrets()));
+                });
     }
 
     private static Page<JsonNode> page(GcpClient gcp, Api api, String path, String items, String cursor)

@@ -80,7 +80,7 @@ public final class GcpVendor {
     }
 
     static void script(ScriptedServer vendor) {
-        vendor.on("POST /token", "vendor/token.json");
+        vendor.login("POST /token", "vendor/token.json");
         script(vendor, PROJECT);
     }
 

@@ -1,6 +1,5 @@
 package io.elder.fetch.googleworkspace;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.api.client.http.HttpResponseException;
 import com.google.auth.Retryable;
@@ -15,7 +14,6 @@ import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -30,6 +28,9 @@ import java.util.concurrent.locks.ReentrantLock;
 final class GoogleWorkspaceClient implements AutoCloseable {
     private static final URI HOST = URI.create("https://admin.googleapis.com");
     private static final String DIRECTORY = "/admin/directory/v1";
+
+    /** How the {@code kind} of every answer begins. */
+    private static final String KIND = "admin#directory#";
 
     private final GoogleWorkspaceSettings settings;
     private final ServiceAccountCredentials account;
@@ -109,22 +110,19 @@ final class GoogleWorkspaceClient implements AutoCloseable {
             query.append("&pageToken=").append(URLEncoder.encode(cursor, StandardCharsets.UTF_8));
         }
         ObjectNode page = get(area, query.toString());
-        return new Page<>(objects(page, items), page.path("nextPageToken").asText(""));
+        return new Page<>(objects(path, page, items), page.path("nextPageToken").asText(""));
     }
 
     /** Organizational units have no pages. */
     Page<ObjectNode> orgUnits() throws IOException, InterruptedException {
-        ObjectNode all = get(Area.ORG_UNITS, "/customer/" + settings.customer() + "/orgunits?type=all");
-        return Page.last(objects(all, "organizationUnits"));
+        String path = "/customer/" + settings.customer() + "/orgunits";
+        return Page.last(objects(path, get(Area.ORG_UNITS, path + "?type=all"), "organizationUnits"));
     }
 
-    /** An empty list is left out of an answer. */
-    private static List<ObjectNode> objects(ObjectNode page, String items) {
-        List<ObjectNode> objects = new ArrayList<>();
-        for (JsonNode item : page.path(items)) {
-            objects.add((ObjectNode) item);
-        }
-        return objects;
+    /** An empty list is left out of an answer, which then still says what it is: anything else is not a list. */
+    private static List<ObjectNode> objects(String path, ObjectNode page, String items) throws HttpFailure {
+        boolean isEmpty = !page.has(items) && page.path("kind").asText("").startsWith(KIND);
+        return isEmpty ? List.of() : JsonApi.objects("GET " + DIRECTORY + path + ": " + items, page.path(items));
     }
 
     /**
@@ -171,7 +169,7 @@ final class GoogleWorkspaceClient implements AutoCloseable {
 
     private Set<String> ids(Area area, String items, int largest, Requests requests) throws Exception {
         Set<String> ids = new HashSet<>();
-        String path = "/" + items + "?customer=" + settings.customer() + "&fields=nextPageToken," + items + "/id";
+        String path = "/" + items + "?customer=" + settings.customer() + "&fields=kind,nextPageToken," + items + "/id";
         requests.pages(
                 cursor -> page(area, path, items, largest, cursor),
                 item -> ids.add(item.path("id").asText()));

@@ -77,7 +77,7 @@ class GoogleWorkspaceRightsTest {
     @Test
     void membersAreNotSealedWhenItCanNotBeToldWhoseTheyAre() throws Exception {
         vendor.on(
-                "GET /admin/directory/v1/users?customer=my_customer&fields=nextPageToken,users/id",
+                "GET /admin/directory/v1/users?customer=my_customer&fields=kind,nextPageToken,users/id",
                 error(404, "notFound", "Domain not found."));
         vendor.on("POST /token", "vendor/token.json");
         vendor.on("GET /admin/directory/v1/users/admin@example.com", "vendor/admin.json");

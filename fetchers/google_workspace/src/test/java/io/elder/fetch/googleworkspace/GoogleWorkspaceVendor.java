@@ -63,7 +63,7 @@ final class GoogleWorkspaceVendor {
     }
 
     static void script(ScriptedServer vendor) {
-        vendor.on("POST /token", "vendor/token.json");
+        vendor.login("POST /token", "vendor/token.json");
         vendor.page("google_workspace_customer", DIRECTORY + "users/admin@example.com", "vendor/admin.json");
         vendor.page(
                 "google_workspace_org_unit",
@@ -78,7 +78,7 @@ final class GoogleWorkspaceVendor {
                 DIRECTORY + "users?customer=my_customer&projection=basic&pageToken=~!!~AI9FV7T=/+ 2",
                 "vendor/users-2.json");
         vendor.on(
-                DIRECTORY + "users?customer=my_customer&fields=nextPageToken,users/id&pageToken&projection",
+                DIRECTORY + "users?customer=my_customer&fields=kind,nextPageToken,users/id&pageToken&projection",
                 "vendor/user-ids.json");
         vendor.on(DIRECTORY + "users?customer=my_customer&maxResults=1&pageToken&projection", "vendor/one-user.json");
         vendor.page(
@@ -90,7 +90,7 @@ final class GoogleWorkspaceVendor {
                 DIRECTORY + "groups?customer=my_customer&fields&pageToken=CmAiXhJc=",
                 "vendor/groups-2.json");
         vendor.on(
-                DIRECTORY + "groups?customer=my_customer&fields=nextPageToken,groups/id&pageToken",
+                DIRECTORY + "groups?customer=my_customer&fields=kind,nextPageToken,groups/id&pageToken",
                 "vendor/group-ids.json");
         vendor.page(
                 "google_workspace_group_member",

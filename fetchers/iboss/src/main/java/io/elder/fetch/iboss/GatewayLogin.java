@@ -3,6 +3,7 @@ package io.elder.fetch.iboss;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.elder.fetch.http.JsonApi;
 import io.elder.runtime.Secret;
 import java.io.IOException;
 import java.net.HttpCookie;
@@ -124,7 +125,7 @@ final class GatewayLogin {
         headers.forEach(request::header);
         body.ifPresent(json ->
                 request.header("Content-Type", "application/json").POST(HttpRequest.BodyPublishers.ofString(json)));
-        HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+        HttpResponse<String> response = JsonApi.send(http, request.build(), HttpResponse.BodyHandlers.ofString());
         String what = (body.isPresent() ? "POST " : "GET ") + base.getHost() + path.replaceFirst("\\?.*", "");
         if (response.statusCode() != 200) {
             throw new LoginException(response.statusCode(), what + ": " + response.statusCode());

@@ -156,8 +156,8 @@ final class IbossClient implements AutoCloseable {
 
     private static long total(ObjectNode page) {
         for (JsonNode total : List.of(page.path("total"), page.path("totalCount"), page.at("/pagination/total"))) {
-            if (total.isIntegralNumber()) {
-                return total.longValue();
+            if (total.asText().matches("\\d{1,18}")) {
+                return total.asLong();
             }
         }
         return -1;

@@ -100,7 +100,12 @@ public final class IbossProvider implements Provider<IbossClient> {
     }
 
     private static void fetchGroupsOfUser(IbossClient iboss, Partition where, JsonNode user, Out out) throws Exception {
-        for (JsonNode entry : user.path("groups")) {
+        JsonNode groups = user.path("groups");
+        if (!groups.isArray() && !groups.isMissingNode() && !groups.isNull()) {
+            throw new IbossClient.BadAnswerException("/users: groups of user "
+                    + user.path("id").asText() + " is " + groups.getNodeType() + " (expected: a list)");
+        }
+        for (JsonNode entry : groups) {
             String named = entry.isObject()
                     ? entry.path("id").asText(entry.path("name").asText(""))
                     : entry.asText("");

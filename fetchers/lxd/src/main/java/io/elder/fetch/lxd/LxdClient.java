@@ -144,6 +144,18 @@ public final class LxdClient implements AutoCloseable {
         return object("/1.0");
     }
 
+    /** Every LXD has the project {@code default}: who is shown none was given none. */
+    List<ObjectNode> projects() throws IOException, InterruptedException {
+        List<ObjectNode> projects = list("/1.0/projects?recursion=1");
+        if (projects.isEmpty()) {
+            throw new LxdFailure(
+                    StopReason.FORBIDDEN,
+                    "GET /1.0/projects: none (expected: a client certificate that may see one project at least;"
+                            + " what is in the others would look deleted)");
+        }
+        return projects;
+    }
+
     /** The object that an answer is about. */
     ObjectNode object(String pathAndQuery) throws IOException, InterruptedException {
         if (metadata(pathAndQuery) instanceof ObjectNode object) {

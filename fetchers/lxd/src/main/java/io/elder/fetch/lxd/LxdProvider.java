@@ -79,10 +79,7 @@ public final class LxdProvider implements Provider<LxdClient> {
     public List<Resource<LxdClient>> resources() {
         return List.of(
                 Resource.root("lxd_server", "name", LxdProvider::fetchServer),
-                Resource.root(
-                        "lxd_project",
-                        "name",
-                        (lxd, where, out) -> hand(lxd, out.request(() -> lxd.list("/1.0/projects?recursion=1")), out)),
+                Resource.root("lxd_project", "name", (lxd, where, out) -> hand(lxd, out.request(lxd::projects), out)),
                 ofProjects("lxd_instance", "name", "/1.0/instances?recursion=2", project -> true),
                 ofProjects("lxd_image", "fingerprint", "/1.0/images?recursion=1", project -> has(project, IMAGES)),
                 ofProjects("lxd_network", "name", "/1.0/networks?recursion=1", project -> has(project, NETWORKS)),
@@ -93,9 +90,11 @@ public final class LxdProvider implements Provider<LxdClient> {
     @Override
     public String identity(LxdClient lxd) throws Exception {
         JsonNode environment = lxd.server().path("environment");
+        int projects = lxd.projects().size();
         return "client certificate " + lxd.client() + " at " + lxd.url() + ": LXD "
                 + environment.path("server_version").asText("of unknown version")
-                + (environment.path("server_clustered").asBoolean() ? ", clustered" : "");
+                + (environment.path("server_clustered").asBoolean() ? ", clustered" : "")
+                + ", " + projects + (projects == 1 ? " project" : " projects");
     }
 
     @Override
@@ -140,9 +139,8 @@ public final class LxdProvider implements Provider<LxdClient> {
                 object -> object.path("project").asText() + "/"
                         + object.path(name).asText(),
                 (lxd, where, out) -> {
-                    List<ObjectNode> projects = out.request(() -> lxd.list("/1.0/projects?recursion=1")).stream()
-                            .filter(hasOwn)
-                            .toList();
+                    List<ObjectNode> projects =
+                            out.request(lxd::projects).stream().filter(hasOwn).toList();
                     if (projects.isEmpty()) {
                         return;
                     }

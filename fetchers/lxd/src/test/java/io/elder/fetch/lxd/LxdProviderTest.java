@@ -1,5 +1,7 @@
 package io.elder.fetch.lxd;
 
+import io.elder.estate.Company;
+import io.elder.estate.SimulatedLxd;
 import io.elder.fetch.Provider;
 import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.HttpProviderContract;
@@ -16,7 +18,19 @@ class LxdProviderTest extends HttpProviderContract<LxdClient> {
 
     @Override
     protected Map<String, String> settings(String url) {
-        return LxdVendor.settings(url);
+        if (!url.startsWith("https:")) {
+            return LxdVendor.settings(url);
+        }
+        // Over TLS a client has a certificate: anybody's serves to be refused.
+        try (SimulatedLxd other = new SimulatedLxd(new Company())) {
+            return Map.of(
+                    "LXD_URL",
+                    url,
+                    "LXD_CERT",
+                    other.settings().get("LXD_CERT"),
+                    "LXD_KEY",
+                    other.settings().get("LXD_KEY"));
+        }
     }
 
     @Override

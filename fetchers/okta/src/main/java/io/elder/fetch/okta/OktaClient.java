@@ -1,6 +1,5 @@
 package io.elder.fetch.okta;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
 import io.elder.fetch.Requests;
@@ -13,8 +12,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -26,6 +23,8 @@ final class OktaClient implements AutoCloseable {
     private static final Pattern LINK = Pattern.compile("<([^>]*)>([^<]*)");
 
     private static final Pattern NEXT = Pattern.compile(";\\s*rel\\s*=\\s*\"?next\"?\\s*(?:[;,]|$)");
+
+    private static final String GROUP = "/api/v1/groups?limit=1";
 
     /** Okta's limits are per minute. A time further away is no such time. */
     private static final Duration LONGEST_WINDOW = Duration.ofHours(1);
@@ -55,7 +54,14 @@ final class OktaClient implements AutoCloseable {
 
     /** The smallest question that proves the token. */
     void probe() throws IOException, InterruptedException {
-        api.fetchList(settings.users() ? "/api/v1/users?limit=1" : "/api/v1/groups?limit=1");
+        api.fetchList(settings.users() ? "/api/v1/users?limit=1" : GROUP);
+    }
+
+    /** Whether the groups may be read, too. */
+    void probeGroups() throws IOException, InterruptedException {
+        if (settings.groups()) {
+            api.fetchList(GROUP);
+        }
     }
 
     /**
@@ -68,11 +74,7 @@ final class OktaClient implements AutoCloseable {
     Page<ObjectNode> page(String path, String link, Requests requests) throws IOException, InterruptedException {
         JsonApi.ListAnswer answer = link == null ? api.fetchList(path) : api.followList(link);
         rest(answer.headers()).ifPresent(requests::rest);
-        List<ObjectNode> items = new ArrayList<>();
-        for (JsonNode item : answer.body()) {
-            items.add((ObjectNode) item);
-        }
-        return new Page<>(items, next(answer.headers()));
+        return new Page<>(JsonApi.objects("GET " + path + ": the list", answer.body()), next(answer.headers()));
     }
 
     static String next(HttpHeaders headers) {

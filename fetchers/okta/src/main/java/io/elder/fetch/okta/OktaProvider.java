@@ -123,17 +123,19 @@ public final class OktaProvider implements Provider<OktaClient> {
                         .objectNode()
                         .put("group_id", id)
                         .put("group_type", group.path("type").asText())
-                        .put("user_id", user.path("id").asText())
+                        .put("user_id", user.path("id").asText(""))
                         .put("login", user.at("/profile/login").asText())));
     }
 
     private static String memberId(JsonNode membership) {
-        return membership.path("group_id").asText() + "/"
-                + membership.path("user_id").asText();
+        String user = membership.path("user_id").asText();
+        // A member without an id makes the answer one that can't be understood.
+        return user.isEmpty() ? "" : membership.path("group_id").asText() + "/" + user;
     }
 
     @Override
     public String identity(OktaClient okta) throws Exception {
+        okta.probeGroups();
         return okta.who() + " at " + okta.settings().domain();
     }
 

@@ -91,6 +91,12 @@ class OktaProviderTest extends HttpProviderContract<OktaClient> {
     }
 
     @Test
+    void checkNamesTheRightThatGroupsAloneLack() {
+        vendor().on("GET /api/v1/groups?limit=1&after", forbidden());
+        assertThat(check(settings())).contains("forbidden: GET /api/v1/groups: 403", "okta.groups.read");
+    }
+
+    @Test
     void saysWhoseTheTokenIsAndWhichOrgAnswered() throws Exception {
         try (OktaClient client = provider().connect(settings())) {
             assertThat(provider().identity(client)).isEqualTo("isaac.brock@example.com at 127.0.0.1");

@@ -27,6 +27,7 @@ final class OktaVendor {
 
     static void script(ScriptedServer vendor) {
         vendor.on("GET /api/v1/users?limit=1", "vendor/user-probe.json");
+        vendor.on("GET /api/v1/groups?limit=1", "vendor/groups-2.json");
         vendor.on("GET /api/v1/users/me", "vendor/me.json");
         vendor.page("okta_org", "GET /.well-known/okta-organization", "vendor/org.json");
         String users = "/api/v1/users?" + ALL;

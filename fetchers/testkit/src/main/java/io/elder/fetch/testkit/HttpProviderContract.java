@@ -6,20 +6,26 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Resource;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlannedTask;
 import io.elder.schemas.avro.ScopeFailed;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What every provider that speaks HTTP must do. A test class extends it, scripts the vendor's answers from fixtures, and
@@ -63,6 +69,11 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
     /** How the vendor says that a session, a token or a cursor has expired; empty where nothing expires. */
     protected Optional<Answer> expired() {
         return Optional.empty();
+    }
+
+    /** Bodies of successes that hold none of what was asked for. */
+    protected List<String> answersOfAnotherForm() {
+        return List.of("{}", "{\"error\": {\"code\": 500, \"message\": \"Backend error\"}}", "null", "\"\"", "");
     }
 
     /** Whether records are the vendor's bytes: an SDK's classes drop what they do not know. */
@@ -209,6 +220,75 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
                     "unreachable",
                     "bad_response");
         }
+    }
+
+    /** Lists that are not there are not lists that are empty: who takes one for the other deletes everything. */
+    @Test
+    void anAnswerOfAnotherFormSealsNothing() throws Exception {
+        for (String kind : pagedRoots()) {
+            for (String other : answersOfAnotherForm()) {
+                TestRun<C> run = planned();
+                server.breakPages(kind, 0, -1, answer -> answer.body(other));
+                fetch(run, kind);
+                server.heal();
+                assertFailed(run, kind, "bad_response", "incomplete", "unreachable");
+                assertIsForPeople(run);
+            }
+        }
+    }
+
+    @Test
+    void aNullAmongTheObjectsOfAListSealsNothing() throws Exception {
+        assumeTrue(keepsUnknownFields(), "this vendor's classes, or its XML, know no null");
+        for (String kind : pagedRoots()) {
+            TestRun<C> run = planned();
+            server.breakPages(kind, 0, -1, answer -> answer.body(withNull(answer.body())));
+            fetch(run, kind);
+            server.heal();
+            assertFailed(run, kind, "bad_response");
+            assertIsForPeople(run);
+        }
+    }
+
+    private static <C extends AutoCloseable> void assertIsForPeople(TestRun<C> run) {
+        assertThat(run.published().events(ScopeFailed.class))
+                .allSatisfy(failed -> assertThat(failed.getMessage()).doesNotContain("Exception", "java."));
+    }
+
+    @Test
+    void checkSaysHowFarAConnectionGot(@TempDir Path folder) throws Exception {
+        String failed = "✗ " + provider().title() + " connection failed: ";
+        assertThat(check(Settings.of(settings("https://nowhere.invalid"))))
+                .startsWith(failed + "DNS: ")
+                // A vendor's SDK may keep the name to itself.
+                .containsAnyOf("nowhere.invalid has no address", "the host's name has no address");
+        String closed;
+        try (ScriptedServer gone = ScriptedServer.start(getClass())) {
+            closed = gone.url();
+        }
+        assertThat(check(Settings.of(settings(closed))))
+                .startsWith(failed + "TCP: ")
+                .contains("refused");
+        try (ScriptedServer selfSigned = ScriptedServer.start(getClass(), LocalTls.create(folder))) {
+            assertThat(check(Settings.of(settings(selfSigned.url()))))
+                    .startsWith(failed + "TLS: the server's certificate is signed by nobody who is trusted here");
+        }
+    }
+
+    @Test
+    void checkSaysWhatIsForbiddenOrNotThere() {
+        String failed = "✗ " + provider().title() + " connection failed: ";
+        server.breakService(unused -> forbidden());
+        assertThat(check(settings())).startsWith(failed + "forbidden: ");
+        server.heal();
+        server.breakService(unused -> notFound());
+        assertThat(check(settings())).startsWith(failed + "not_found: ");
+        server.heal();
+        server.breakService(unused -> Answer.of(200, "<!DOCTYPE html><html><body>Please log in</body></html>")
+                .header("Content-Type", "text/html"));
+        assertThat(check(settings()))
+                .matches(Pattern.quote(failed) + "(bad_response|unreachable): .*")
+                .containsAnyOf("text/html", "no JSON");
     }
 
     @Test
@@ -366,6 +446,25 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
             JsonNode json = JSON.readTree(body);
             add(json);
             return JSON.writeValueAsString(json);
+        } catch (JsonProcessingException e) {
+            throw new AssertionError("a page that is no JSON; override keepsUnknownFields()", e);
+        }
+    }
+
+    /** With a null at the end of the outermost list of objects. */
+    private static String withNull(String body) {
+        try {
+            JsonNode json = JSON.readTree(body);
+            Deque<JsonNode> open = new ArrayDeque<>(List.of(json));
+            while (!open.isEmpty()) {
+                JsonNode each = open.removeFirst();
+                if (each instanceof ArrayNode list && list.path(0).isObject()) {
+                    list.addNull();
+                    return JSON.writeValueAsString(json);
+                }
+                each.forEach(open::addLast);
+            }
+            throw new AssertionError("a page without a list of objects: " + body);
         } catch (JsonProcessingException e) {
             throw new AssertionError("a page that is no JSON; override keepsUnknownFields()", e);
         }

@@ -9,6 +9,8 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.elder.fetch.ConnectivityCheck;
+import io.elder.fetch.FetcherSettings;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
@@ -19,13 +21,17 @@ import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlanFailed;
 import io.elder.schemas.avro.PlannedTask;
 import io.elder.schemas.avro.ScopeFailed;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
@@ -135,6 +141,40 @@ public abstract class ProviderContract<C extends AutoCloseable> {
     }
 
     @Test
+    void checkPrintsOneLineOfWhoWeAre() {
+        assertThat(check(settings()))
+                .startsWith("✓ " + provider().title() + " connection successful (")
+                .endsWith(")");
+    }
+
+    @Test
+    void checkSaysThatCredentialsAreWrong() {
+        assertThat(check(wrongCredentials()))
+                .startsWith("✗ " + provider().title() + " connection failed: ")
+                .containsPattern("bad_credentials|account_disabled|account_locked|password_expired|forbidden");
+    }
+
+    /** The line that {@code ./elder check} prints. */
+    protected final String check(Settings settings) {
+        Map<String, String> environment = new TreeMap<>(settings.values());
+        environment.put(provider().name().toUpperCase(Locale.ROOT) + "_ENABLED", "true");
+        environment.put("ENDPOINT_ALLOWLIST", "127.0.0.1,localhost,nowhere.invalid");
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        new ConnectivityCheck(FetcherSettings.from(Settings.of(environment)), List.of(provider()))
+                .print(new PrintStream(printed, true, StandardCharsets.UTF_8));
+        List<String> lines = printed.toString(StandardCharsets.UTF_8).lines().toList();
+        assertThat(lines)
+                .as("a title, the connector's line, a summary, between rules")
+                .hasSize(7);
+        String line = lines.get(3);
+        assertNoSecret(line);
+        // What only a programmer of ours understands.
+        assertThat(line).doesNotContain("Exception", "java.", "unknown: ", ": null");
+        assertThat(line).hasSizeLessThan(600);
+        return line;
+    }
+
+    @Test
     void wrongCredentialsFailThePlanAndSealNothing() throws InterruptedException {
         RecordingPublisher published = run(provider(), wrongCredentials()).everything();
         assertThat(published.events(PlanFailed.class)).hasSize(1);
@@ -229,7 +269,7 @@ public abstract class ProviderContract<C extends AutoCloseable> {
         }
     }
 
-    private void assertNoSecret(String text) {
+    final void assertNoSecret(String text) {
         assertThat(secrets()).isNotEmpty();
         secrets().forEach(secret -> assertThat(text.contains(secret))
                 .as("a secret is in: %s", text.replace(secret, "<here>"))

@@ -28,6 +28,8 @@ public final class ScriptedServer implements AutoCloseable {
     /** Stands for "whatever": of a kind, or a route that belongs to none. */
     private static final String NO_KIND = "";
 
+    private static final String LOGIN = "login";
+
     private final HttpServer http;
     private final String url;
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -109,6 +111,11 @@ public final class ScriptedServer implements AutoCloseable {
 
     public void on(String request, Answer answer) {
         page(NO_KIND, request, answer);
+    }
+
+    /** A request for a token or a session, of which a service that refuses everything else knows nothing. */
+    public void login(String request, String fixture) {
+        page(LOGIN, request, fixture);
     }
 
     /** Whatever else a request is to be told by; it serves before all routes that name a path, also earlier ones. */
@@ -211,6 +218,11 @@ public final class ScriptedServer implements AutoCloseable {
     /** Answers everything alike. */
     void breakAll(UnaryOperator<Answer> how) {
         faults.add(new Fault(route -> true, how, 0, -1));
+    }
+
+    /** Answers everything alike that comes after a login. */
+    void breakService(UnaryOperator<Answer> how) {
+        faults.add(new Fault(route -> !route.kind().equals(LOGIN), how, 0, -1));
     }
 
     void heal() {

@@ -1,7 +1,6 @@
 package io.elder.fetch.testkit;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
@@ -10,21 +9,19 @@ import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
+import io.elder.fetch.http.HttpFailure;
+import io.elder.fetch.http.JsonApi;
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** A small provider over HTTP, as an example and to prove the contract: sheep by farm and meadow, their lambs, and fences. */
 public final class FlockProvider implements Provider<FlockProvider.Client> {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     @Override
     public String name() {
         return "flock";
@@ -85,69 +82,39 @@ public final class FlockProvider implements Provider<FlockProvider.Client> {
     @Override
     public Verdict classify(Throwable failure) {
         return switch (failure) {
-            case Refused e ->
-                switch (e.status) {
-                    case 401 -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, e.getMessage());
-                    case 403 -> new Verdict.Stop(StopReason.FORBIDDEN, e.getMessage());
-                    case 404 -> new Verdict.Gone();
-                    case 410 -> new Verdict.StartOver();
-                    case 429 -> Verdict.throttled(e.retryAfter);
-                    case 503 -> e.retryAfter == null ? new Verdict.RetryWithBackoff() : Verdict.throttled(e.retryAfter);
-                    default -> new Verdict.RetryWithBackoff();
-                };
+            // Of the vendor's own codes: a cursor that was forgotten.
+            case HttpFailure e -> e.status() == 410 ? new Verdict.StartOver() : e.verdict();
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
         };
     }
 
-    /** A few lines over the JDK's client; a vendor's SDK in a real provider. */
+    /** A few lines over {@link JsonApi}; a vendor's SDK, where one serves better. */
     public static final class Client implements AutoCloseable {
-        private final HttpClient http = HttpClient.newHttpClient();
-        private final URI endpoint;
-        private final Secret token;
+        private final JsonApi api;
 
         Client(URI endpoint, Secret token) {
-            this.endpoint = endpoint;
-            this.token = token;
+            this.api = new JsonApi(
+                    endpoint,
+                    JsonApi.client(endpoint).build(),
+                    () -> Map.of("Authorization", "Bearer " + token.value()),
+                    Duration.ofSeconds(10));
         }
 
         Page<ObjectNode> page(String path, String cursor) throws IOException, InterruptedException {
-            JsonNode page = get(cursor == null ? path : path + "&cursor=" + cursor);
-            List<ObjectNode> items = new ArrayList<>();
-            page.get("items").forEach(item -> items.add((ObjectNode) item));
+            ObjectNode page = get(cursor == null ? path : path + "&cursor=" + cursor);
+            // Throws where there is no list: that is not the same as an empty one.
+            List<ObjectNode> items = JsonApi.objects("GET " + path + ": items", page.path("items"));
             return new Page<>(items, page.path("next").asText(null));
         }
 
-        JsonNode get(String path) throws IOException, InterruptedException {
-            HttpRequest request = HttpRequest.newBuilder(endpoint.resolve(path))
-                    .header("Authorization", "Bearer " + token.value())
-                    .timeout(Duration.ofSeconds(10))
-                    .build();
-            HttpResponse<String> answer = http.send(request, HttpResponse.BodyHandlers.ofString());
-            if (answer.statusCode() != 200) {
-                throw new Refused(
-                        answer.statusCode(),
-                        answer.headers().firstValue("Retry-After").orElse(null));
-            }
-            return JSON.readTree(answer.body());
+        ObjectNode get(String path) throws IOException, InterruptedException {
+            return api.get(path);
         }
 
         @Override
         public void close() {
-            http.close();
-        }
-    }
-
-    private static final class Refused extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        private final int status;
-        private final String retryAfter;
-
-        Refused(int status, String retryAfter) {
-            super("the flock's API answers " + status);
-            this.status = status;
-            this.retryAfter = retryAfter;
+            api.close();
         }
     }
 }

@@ -212,7 +212,8 @@ public final class VcenterClient implements AutoCloseable {
         if (known != null) {
             request.header("Cookie", known);
         }
-        HttpResponse<InputStream> response = http.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+        HttpResponse<InputStream> response =
+                JsonApi.send(http, request.build(), HttpResponse.BodyHandlers.ofInputStream());
         byte[] bytes = bytes(name, response);
         response.headers().allValues("Set-Cookie").stream()
                 .filter(each -> each.startsWith(SESSION_COOKIE))

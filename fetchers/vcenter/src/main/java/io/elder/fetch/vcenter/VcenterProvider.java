@@ -168,9 +168,19 @@ public final class VcenterProvider implements Provider<VcenterClient> {
     }
 
     @Override
-    public String identity(VcenterClient vcenter) {
-        Xml about = vcenter.about();
-        return vcenter.username() + " at " + vcenter.settings().host() + ": " + about.text("fullName");
+    public String identity(VcenterClient vcenter) throws Exception {
+        // vCenter does not say what it hides, but whoever sees a datacentre has been given something.
+        String view = vcenter.createView(List.of("Datacenter"));
+        int datacenters = vcenter.page(view, List.of(Properties.of("Datacenter", "name")), null)
+                .items()
+                .size();
+        vcenter.destroyView(view);
+        return vcenter.username() + " at " + vcenter.settings().host() + ": "
+                + vcenter.about().text("fullName")
+                + (datacenters == 0
+                        ? "; it shows no datacentre (expected: the role Read-only on the root object, with Propagate to"
+                                + " children)"
+                        : "");
     }
 
     @Override
