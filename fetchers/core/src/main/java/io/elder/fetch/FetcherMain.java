@@ -10,6 +10,7 @@ import io.elder.runtime.SettingsException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Map;
 
 /** The fetcher as a process, and the connectivity test. */
 public final class FetcherMain {
@@ -48,6 +49,8 @@ public final class FetcherMain {
 
     /** Prints the connectivity test; 0 if everything that is enabled answers, 1 if not, 2 for wrong settings. */
     public static int check(Settings settings) {
+        // What libraries log is in the connector's line, in fewer words.
+        Launcher.logging(settings.with(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "ERROR")));
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         try {
             DeclaredSettings.onClassPath().noteUnknown(settings);

@@ -20,6 +20,7 @@ import com.microsoft.aad.msal4j.MsalServiceException;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import java.io.IOException;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.OffsetDateTime;
@@ -155,7 +156,13 @@ final class AzureCredentials implements TokenSource {
 
     private static LoginFailure failure(RuntimeException e) {
         String said = said(e);
-        return new LoginFailure(verdict(e, said), said);
+        LoginFailure failure = new LoginFailure(verdict(e, said), said);
+        Throwable root = root(e);
+        if (root instanceof IOException || root instanceof UnresolvedAddressException) {
+            // How far a connection got is told from it; the library's own would say the rest over and over.
+            failure.initCause(root);
+        }
+        return failure;
     }
 
     private static Verdict verdict(RuntimeException e, String said) {
@@ -195,6 +202,14 @@ final class AzureCredentials implements TokenSource {
                 : new Verdict.Stop(StopReason.BAD_CREDENTIALS, said);
     }
 
+    private static Throwable root(Throwable e) {
+        Throwable root = e;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return root;
+    }
+
     /** The authority's own words, if there are any: the library wraps them in advice. */
     private static String said(Throwable e) {
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
@@ -203,10 +218,7 @@ final class AzureCredentials implements TokenSource {
                 return code.group();
             }
         }
-        Throwable root = e;
-        while (root.getCause() != null) {
-            root = root.getCause();
-        }
+        Throwable root = root(e);
         String advice = String.valueOf(e.getMessage());
         String message = (root == e ? advice : root.getMessage() + " (" + advice + ")")
                 .strip()
