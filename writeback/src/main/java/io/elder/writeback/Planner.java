@@ -46,6 +46,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final String PERSON = "person";
     private static final String SNAPSHOT = "snapshot";
     private static final String SINK = "sink";
+    private static final String TRUNCATED = "truncated";
 
     private final WritebackSettings settings;
     private final Deserializer<WritebackEvent> events;
@@ -160,7 +161,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private void membership(MembershipRow event, long at) {
         String id = Integer.toString(event.getId());
         Row old = stores.rows().get(id);
-        if (old != null && event.getPosition() > 0 && event.getPosition() < old.position()) {
+        if (old != null && old.isNewerThan(event.getPosition(), at)) {
+            return;
+        }
+        if (old == null && wasTruncated(event, at)) {
             return;
         }
         if (event.getGroupId() == 0 && old == null) {
@@ -172,8 +176,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 event.getExpiresAt() == null ? null : event.getExpiresAt().toEpochMilli();
         boolean isExpired = expiresAt != null && expiresAt <= context.currentSystemTimeMs();
         String origin = event.getBySink() ? SINK : event.getSnapshot() ? SNAPSHOT : PERSON;
-        Row now =
-                new Row(group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin);
+        Row now = new Row(
+                group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin, at);
         boolean hasMoved = old != null && (old.group() != group || old.identity() != identity);
         boolean wasLive = old != null && old.isLive();
         if (hasMoved) {
@@ -201,11 +205,21 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         if (now.isLive() && (hasMoved || !wasLive)) {
             if (members.memberKey(now).isEmpty()) {
-                stores.rows().put(id, new Row(group, identity, true, expiresAt, event.getPosition(), true, origin));
+                stores.rows().put(id, now.open());
             } else {
                 granted(now, event.getTransaction(), at);
             }
         }
+    }
+
+    /** Whether a truncation that was heard of first has done away with it: they come from different partitions. */
+    private boolean wasTruncated(MembershipRow event, long at) {
+        String note = stores.notes().get(TRUNCATED);
+        if (note == null || event.getPosition() == 0) {
+            return false;
+        }
+        String[] truncated = note.split(" ");
+        return event.getPosition() < Long.parseLong(truncated[0]) && at <= Long.parseLong(truncated[1]);
     }
 
     private void unindex(String id, Row row) {
@@ -226,7 +240,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             case PERSON -> want(found.get(), member, Presence.PRESENT, transaction, at);
             case SNAPSHOT -> {
                 member.isBaseline = true;
-                if (member.intent == Presence.ABSENT && member.isIdle()) {
+                if (member.intent == Presence.ABSENT && !member.held.isEmpty()) {
+                    // A removal that was held, and that nothing calls for any more.
+                    member.intent = Presence.UNKNOWN;
+                    member.held = "";
+                    members.save(found.get(), member);
+                } else if (member.intent == Presence.ABSENT && member.isIdle()) {
                     // Removed here once, and back without a change: a backup was restored.
                     member.mustHold = "the row is back in a snapshot of the table";
                     want(found.get(), member, Presence.PRESENT, SNAPSHOT, at);
@@ -256,8 +275,16 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 && member.state() == Presence.UNKNOWN
                 && member.doubtAt == 0
                 && member.intent != intent;
+        long now = context.currentSystemTimeMs();
+        boolean isBack = intent == Presence.PRESENT
+                && member.intent == Presence.ABSENT
+                && (!member.held.isEmpty() || members.company(member) > settings.budgetMin());
+        if (isBack) {
+            plans.cameBack(Members.providerOf(memberKey), now);
+        }
         member.intent = intent;
         member.changedAt = at;
+        member.decidedAt = now;
         member.failures = 0;
         member.held = "";
         if (!transaction.equals(SNAPSHOT)) {
@@ -267,9 +294,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             // Nothing had been done yet, so there is nothing to do; what was decided last stands all the same.
             members.leave(memberKey, member);
             members.save(memberKey, member);
-            return;
+        } else {
+            act(memberKey, member, transaction);
         }
-        act(memberKey, member, transaction);
+        if (member.flight.isEmpty() && member.waiting.isEmpty()) {
+            members.restated(memberKey, transaction, at, now);
+        }
     }
 
     /** Sees to it that a member becomes what was decided: now, or when the call that is under way has ended. */
@@ -281,16 +311,25 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                     plans.already(memberKey, member, context.currentSystemTimeMs());
                 }
             } else {
-                members.await(memberKey, member, transaction, context.currentSystemTimeMs());
+                members.await(memberKey, member, transaction, member.changedAt, context.currentSystemTimeMs());
             }
         }
         members.save(memberKey, member);
     }
 
     private void truncated(MembershipsTruncated event, long at) {
+        for (String provider : WritebackSettings.PROVIDERS) {
+            members.suspect(
+                    provider,
+                    event.getTransaction(),
+                    "the table was truncated",
+                    at,
+                    context.currentSystemTimeMs());
+        }
+        stores.notes().put(TRUNCATED, event.getPosition() + " " + at);
         for (KeyValue<String, Row> entry : Stores.list(stores.rows().all())) {
             Row row = entry.value;
-            if (row.position() < event.getPosition()) {
+            if (!row.isNewerThan(event.getPosition(), at)) {
                 unindex(entry.key, row);
                 stores.rows().delete(entry.key);
             }
@@ -310,6 +349,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (seen.getGroup() == null || seen.getIdentity() == null) {
             memberKey = stores.links().get(seen.getKey());
             if (memberKey == null) {
+                return;
+            }
+            Member known = members.find(memberKey);
+            if (known.intent == Presence.UNKNOWN && known.state() == Presence.PRESENT) {
+                // What every sync says of almost everybody: nobody decided on them, and nothing is new.
                 return;
             }
         } else {
@@ -385,7 +429,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         ScopeKey scope = ScopeKey.parse(read.getScope());
         for (KeyValue<String, String> entry : Stores.below(stores.wanted(), scope.provider())) {
             Member member = stores.members().get(entry.key);
-            if (member.observedAt < at && isOf(scope, member)) {
+            // What was heard of a member before it was decided on may have been forgotten: the next run will tell.
+            boolean isKnown = member.decidedAt + State.MARGIN.toMillis() < at;
+            if (isKnown && member.observedAt < at && isOf(scope, member)) {
                 observe(entry.key, member, Presence.ABSENT, at);
             }
         }
@@ -444,7 +490,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             }
         }
         if (member.intent != Presence.UNKNOWN && member.intent != member.state()) {
-            members.await(memberKey, member, "after-" + done.getPlanId(), context.currentSystemTimeMs());
+            members.await(
+                    memberKey,
+                    member,
+                    "after-" + done.getPlanId(),
+                    member.changedAt,
+                    context.currentSystemTimeMs());
         }
         members.save(memberKey, member);
     }
