@@ -320,11 +320,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private void truncated(MembershipsTruncated event, long at) {
         for (String provider : WritebackSettings.PROVIDERS) {
             members.suspect(
-                    provider,
-                    event.getTransaction(),
-                    "the table was truncated",
-                    at,
-                    context.currentSystemTimeMs());
+                    provider, event.getTransaction(), "the table was truncated", at, context.currentSystemTimeMs());
         }
         stores.notes().put(TRUNCATED, event.getPosition() + " " + at);
         for (KeyValue<String, Row> entry : Stores.list(stores.rows().all())) {
@@ -491,11 +487,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         if (member.intent != Presence.UNKNOWN && member.intent != member.state()) {
             members.await(
-                    memberKey,
-                    member,
-                    "after-" + done.getPlanId(),
-                    member.changedAt,
-                    context.currentSystemTimeMs());
+                    memberKey, member, "after-" + done.getPlanId(), member.changedAt, context.currentSystemTimeMs());
         }
         members.save(memberKey, member);
     }

@@ -29,7 +29,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.UUID;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -118,8 +117,7 @@ final class Plans {
 
     /** Whether no more of it is to be expected. */
     private boolean isSettled(Transaction transaction, long now) {
-        boolean isSingle =
-                transaction.changes() <= 1 && transaction.suspicion().isEmpty();
+        boolean isSingle = transaction.changes() <= 1 && transaction.suspicion().isEmpty();
         return now - transaction.last() >= (isSingle ? SETTLE : settings.quarantine()).toMillis();
     }
 
@@ -235,8 +233,10 @@ final class Plans {
 
     /** Why the changes of one group can't be made without a person. */
     private Optional<String> why(String groupKey, List<Due> changes) {
-        Optional<String> suspicion =
-                changes.stream().map(Due::suspicion).filter(why -> !why.isEmpty()).findFirst();
+        Optional<String> suspicion = changes.stream()
+                .map(Due::suspicion)
+                .filter(why -> !why.isEmpty())
+                .findFirst();
         if (suspicion.isPresent()) {
             return suspicion;
         }

@@ -158,12 +158,14 @@ final class World implements AutoCloseable {
         hear();
         Map<String, List<KeyValue<String, Object>>> kept = new HashMap<>();
         for (String name : driver.getAllStateStores().keySet()) {
-            kept.put(name, Stores.list(driver.<String, Object>getKeyValueStore(name).all()));
+            kept.put(
+                    name,
+                    Stores.list(driver.<String, Object>getKeyValueStore(name).all()));
         }
         driver.close();
         start();
-        kept.forEach((name, entries) -> entries.forEach(entry ->
-                driver.<String, Object>getKeyValueStore(name).put(entry.key, entry.value)));
+        kept.forEach((name, entries) -> entries.forEach(
+                entry -> driver.<String, Object>getKeyValueStore(name).put(entry.key, entry.value)));
     }
 
     /** Change capture and the applier's log say their last words again, in the same order. */
