@@ -455,8 +455,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         String memberKey = key(done.getProvider(), done.getGroupId(), done.getMemberId());
         Member member = members.find(memberKey);
-        plans.outcome(done.getPlanId(), memberKey, done.getOutcome());
-        if (!member.flight.equals(done.getPlanId())) {
+        boolean isUnderWay = member.flight.equals(done.getPlanId());
+        if (isUnderWay || !done.getOutcome().equals(Outcome.STALE)) {
+            plans.outcome(done.getPlanId(), memberKey, done.getOutcome());
+        }
+        if (!isUnderWay) {
             return;
         }
         Presence wanted = Presence.after(done.getOperation());

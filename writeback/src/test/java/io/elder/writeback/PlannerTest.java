@@ -331,7 +331,7 @@ class PlannerTest {
                 assertThat(world.calls).isEqualTo(then);
                 assertThat(world.waiting()).hasSize(1);
                 HeldSummary held = world.summary(world.waiting().getFirst().getPlanId());
-                assertThat(held.getChanges())
+                assertThat(held.getLive())
                         .as("two additions and a removal undone")
                         .isEqualTo(3);
                 assertThat(held.getDeletions()).isEqualTo(2);
