@@ -1,9 +1,11 @@
 package io.elder.bench;
 
-import io.elder.embedded.servers.EmbeddedDatabase;
+import io.elder.embedded.Pipeline;
 import io.elder.estate.Directory;
 import io.elder.estate.SimulatedOkta;
 import io.elder.estate.Site;
+import io.elder.runtime.Metrics;
+import io.elder.runtime.Settings;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +28,10 @@ import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** From the commit of a change in {@code identity_group_memberships} to the arrival of its call at the provider. */
+/**
+ * From the commit of a change in {@code identity_group_memberships} to the arrival of its call at the provider; all roles in this
+ * process, as {@code ./elder up} runs them.
+ */
 @Command(
         name = "writeback",
         mixinStandardHelpOptions = true,
@@ -36,13 +41,8 @@ final class WritebackBench implements Callable<Integer> {
     private static final int WARM_UP_SECONDS = 10;
     private static final Duration LOST = Duration.ofSeconds(60);
     private static final Duration STUCK = Duration.ofMinutes(5);
-    private static final List<String> JAVA =
-            List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-Xmx512m");
-
+    private static final String DATABASE = "elder";
     private static final String NEXT = "UPDATE discovery_jobs SET next_run_at = now() WHERE provider = 'okta'";
-
-    /** As {@code ./elder} starts them. */
-    private static final Map<String, List<String>> ROLES = roles();
 
     @Option(names = "--rate", defaultValue = "50", description = "changes a second (default: ${DEFAULT-VALUE})")
     private int rate;
@@ -83,41 +83,25 @@ final class WritebackBench implements Callable<Integer> {
         this.out = out;
     }
 
-    private static Map<String, List<String>> roles() {
-        Map<String, List<String>> roles = new LinkedHashMap<>();
-        roles.put("sink", List.of("sink", "io.elder.sink.SinkMain"));
-        roles.put("normalizer", List.of("normalizer", "io.elder.normalizer.NormalizerMain"));
-        roles.put("fetcher", List.of("fetchers/okta", "io.elder.fetch.FetcherMain"));
-        roles.put("writeback", List.of("writeback", "io.elder.writeback.WritebackMain"));
-        roles.put("scheduler", List.of("fetchers/scheduler", "io.elder.scheduler.SchedulerMain"));
-        roles.put("cdc", List.of("cdc", "io.elder.cdc.CdcMain"));
-        return roles;
-    }
-
     @Override
     public Integer call() throws Exception {
         Path folder = Files.createTempDirectory("elder-bench");
         Directory directory = directory();
         try (SimulatedOkta okta = new SimulatedOkta(directory);
-                Servers servers = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE);
-                RoleProcesses processes = new RoleProcesses(folder, environment(servers, okta));
-                Connection connection = servers.connect()) {
+                Metrics metrics = new Metrics();
+                Pipeline pipeline = new Pipeline(folder, settings(okta), metrics)) {
             okta.limit(Integer.MAX_VALUE);
             okta.door().watch(this::arrives);
-            for (Map.Entry<String, List<String>> role : ROLES.entrySet()) {
-                processes.start(
-                        role.getKey(),
-                        RoleProcesses.command(role.getValue().getFirst(), role.getValue().getLast(), JAVA),
-                        Map.of("LOG_FORMAT", "text"));
+            pipeline.start();
+            try (Connection connection = pipeline.database().connect(DATABASE)) {
+                await(
+                        "the first sync",
+                        connection,
+                        "SELECT count(*) FROM identity_group_memberships WHERE source_key IS NOT NULL",
+                        (long) groups * members);
+                execute(connection, "UPDATE identity_groups SET sync_enabled = true WHERE provider = 'okta'");
+                return measure(pipeline, connection);
             }
-            processes.awaitHealthy(Duration.ofMinutes(3));
-            await(
-                    "the first sync",
-                    connection,
-                    "SELECT count(*) FROM identity_group_memberships WHERE source_key IS NOT NULL",
-                    (long) groups * members);
-            execute(connection, "UPDATE identity_groups SET sync_enabled = true WHERE provider = 'okta'");
-            return measure(servers, connection);
         } finally {
             CdcBench.delete(folder);
         }
@@ -145,15 +129,15 @@ final class WritebackBench implements Callable<Integer> {
         return String.format("00u%05d", number);
     }
 
-    private Map<String, String> environment(Servers servers, SimulatedOkta okta) {
-        Map<String, String> environment = new HashMap<>(servers.environment());
-        environment.putAll(okta.settings());
-        environment.put("OKTA_RATE_LIMIT", Integer.toString(limit));
+    private Settings settings(SimulatedOkta okta) {
+        Map<String, String> settings = new HashMap<>(okta.settings());
+        settings.put("OKTA_RATE_LIMIT", Integer.toString(limit));
         // Told to, it syncs at once; by itself it does not.
-        environment.put("OKTA_SYNC_INTERVAL", "1d");
-        environment.put("OKTA_WRITE_BACK_ENABLED", "true");
-        environment.put("WRITEBACK_CONFIRMED", "okta");
-        return environment;
+        settings.put("OKTA_SYNC_INTERVAL", "1d");
+        settings.put("OKTA_WRITE_BACK_ENABLED", "true");
+        settings.put("WRITEBACK_CONFIRMED", "okta");
+        settings.put("CONSOLE_PORT", "0");
+        return Settings.of(settings);
     }
 
     private void arrives(Site.Call call) {
@@ -163,7 +147,7 @@ final class WritebackBench implements Callable<Integer> {
         }
     }
 
-    private int measure(Servers servers, Connection connection) throws Exception {
+    private int measure(Pipeline pipeline, Connection connection) throws Exception {
         Report report = new Report("writeback", out);
         BarChart chart = new BarChart("Commit in Elder to call at the provider", "milliseconds");
         changes(connection, rate, WARM_UP_SECONDS);
@@ -173,7 +157,7 @@ final class WritebackBench implements Callable<Integer> {
             long before = runs(connection);
             double[] millis;
             if (isSyncing) {
-                try (Connection asking = servers.connect()) {
+                try (Connection asking = pipeline.database().connect(DATABASE)) {
                     AtomicBoolean isOver = new AtomicBoolean();
                     Thread syncing = Thread.ofPlatform().name("syncs").start(() -> sync(asking, isOver));
                     millis = changes(connection, rate, seconds);
