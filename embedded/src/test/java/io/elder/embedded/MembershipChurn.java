@@ -80,7 +80,7 @@ final class MembershipChurn {
         Map<String, Integer> groups = ids("select provider_group_id, id from identity_groups where deleted_at is null"
                 + " and provider_group_id is not null and provider = '" + provider + "'");
         Map<String, Integer> users = ids("select auth_provider_id, id from identities where deleted_at is null"
-                + " and source_key like '" + provider + "/%'");
+                + " and source_key like '" + provider + "/%' and username not like '%ak-outpost%'");
         Kind[] kinds = {Kind.ELDER, Kind.ELDER, Kind.ELDER, Kind.PROVIDER, Kind.CONTESTED, Kind.RESTLESS};
         groups.forEach((group, groupId) -> users.forEach((user, userId) -> {
             String name = group + "/" + user;

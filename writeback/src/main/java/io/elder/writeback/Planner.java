@@ -43,6 +43,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(10);
     private static final Duration LAST_RETRY = Duration.ofMinutes(15);
     private static final Duration FORGET = Duration.ofDays(30);
+    private static final Duration LATE = Duration.ofHours(1);
     private static final String PERSON = "person";
     private static final String SNAPSHOT = "snapshot";
     private static final String SINK = "sink";
@@ -152,10 +153,18 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.position() < after) {
             return;
         }
-        stores.rows().put(id, row.settled());
         if (row.isLive()) {
+            stores.rows().put(id, row.settled());
             granted(row.settled(), "row-" + id, context.currentSystemTimeMs());
+        } else {
+            forget(id, row);
+            revoked(row, "row-" + id, context.currentSystemTimeMs());
         }
+    }
+
+    private void forget(String id, Row row) {
+        unindex(id, row);
+        stores.rows().delete(id);
     }
 
     private void membership(MembershipRow event, long at) {
@@ -197,6 +206,13 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         } else {
             // A row that is gone for good must not be kept for ever; the one late event that matters has its pair.
             stores.rows().delete(id);
+            boolean isEarly = wasLive
+                    && !hasMoved
+                    && origin.equals(PERSON)
+                    && members.memberKey(old).isEmpty();
+            if (isEarly) {
+                keep(id, now.open());
+            }
         }
         if (wasLive && (hasMoved || !now.isLive())) {
             if (origin.equals(PERSON)) {
@@ -220,6 +236,13 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         String[] truncated = note.split(" ");
         return event.getPosition() < Long.parseLong(truncated[0]) && at <= Long.parseLong(truncated[1]);
+    }
+
+    /** A removal, for as long as it may take to hear that its group had been switched on before. */
+    private void keep(String id, Row gone) {
+        stores.rows().put(id, gone);
+        stores.rowsOfPair().put(key(gone.group(), gone.identity(), id), "");
+        stores.expiries().put(key(Stores.time(context.currentSystemTimeMs() + LATE.toMillis()), id), "");
     }
 
     private void unindex(String id, Row row) {
@@ -253,7 +276,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                     members.save(found.get(), member);
                 }
             }
-            default -> members.save(found.get(), member);
+            default -> {
+                // An import is no intent; in a person's transaction it is a row of a backup, which once was imported.
+                members.save(found.get(), member);
+                members.restated(found.get(), transaction, at, context.currentSystemTimeMs());
+            }
         }
     }
 
@@ -525,6 +552,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
 
     private void expired(String id, long now) {
         Row row = stores.rows().get(id);
+        if (row != null && !row.isLive() && row.isOpen()) {
+            forget(id, row);
+            return;
+        }
         if (row == null || !row.isLive() || row.expiresAt() == null || row.expiresAt() > now) {
             return;
         }

@@ -516,7 +516,8 @@ final class Plans {
             Member member = members.find(memberKey);
             boolean isAsShown = member.held.equals(id)
                     && member.intent == Presence.after(entry.value.operation())
-                    && member.state() != member.intent;
+                    && member.state() != member.intent
+                    && (member.intent == Presence.PRESENT || !members.isGranted(member.group, member.identity));
             if (isAsShown) {
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
                         .add(new Due(memberKey, member, "", ""));

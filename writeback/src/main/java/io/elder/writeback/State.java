@@ -82,6 +82,11 @@ final class State {
      * @param suspicion why it is held whatever it holds; empty if nothing is wrong with it
      */
     record Transaction(long since, long first, long last, int changes, int restated, String suspicion) {
+        /** State as JSON leaves out what is empty. */
+        Transaction {
+            suspicion = suspicion == null ? "" : suspicion;
+        }
+
         static Transaction first(long madeAt, long now) {
             return new Transaction(madeAt, now, now, 0, 0, "");
         }
