@@ -176,7 +176,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (old == null && wasTruncated(event, at)) {
             return;
         }
-        if (event.getGroupId() == 0 && old == null) {
+        if (event.getGroupId() == 0 && (old == null || !old.isLive())) {
+            // The tombstone that follows a removal says nothing more.
             return;
         }
         int group = event.getGroupId() == 0 ? old.group() : event.getGroupId();

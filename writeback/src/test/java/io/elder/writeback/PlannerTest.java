@@ -107,7 +107,7 @@ class PlannerTest {
 
     @Test
     void rowsOfAGroupThatIsSwitchedOnAreNoChangesUnlessTheyCameLater() {
-        open(Map.of());
+        open(Map.of("WRITEBACK_PROTECTED_GROUPS", "none"));
         for (String user : List.of("early", "late", "gone", "leaver")) {
             world.user(user);
         }

@@ -350,6 +350,9 @@ final class World implements AutoCloseable {
                 Integer.toString(row.id), source(operation, before == null ? "null" : before, after), now);
         memberships.pipeInput(told);
         toldLast.add(told);
+        if (operation.equals("d")) {
+            memberships.pipeInput(new TestRecord<>(told.key(), null, now));
+        }
         if (toldLast.size() > 3) {
             toldLast.removeFirst();
         }
