@@ -440,7 +440,7 @@ class PlannerTest {
      */
     @Test
     void whateverHappensBothEndsAgreeAndNothingLoops() {
-        int seeds = Integer.getInteger("writeback.seeds", 100);
+        int seeds = Integer.getInteger("writeback.seeds", 40);
         for (int from = Integer.getInteger("writeback.seed", 0); from < seeds; from += 25) {
             try (World each = new World(folder.resolve("seeds" + from), NO_BUDGET)) {
                 for (int seed = from; seed < Math.min(seeds, from + 25); seed++) {
