@@ -35,7 +35,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "writeback",
         mixinStandardHelpOptions = true,
-        description = "From the commit of a membership in Elder to the call at its provider, alone and during full syncs.")
+        description =
+                "From the commit of a membership in Elder to the call at its provider, alone and during full syncs.")
 final class WritebackBench implements Callable<Integer> {
     private static final double BAR_MILLIS = 1000;
     private static final int WARM_UP_SECONDS = 10;
@@ -62,7 +63,8 @@ final class WritebackBench implements Callable<Integer> {
     @Option(
             names = "--limit",
             defaultValue = "200",
-            description = "calls a second that the provider takes, of which write-back has 30 %% (default: ${DEFAULT-VALUE})")
+            description =
+                    "calls a second that the provider takes, of which write-back has 30 %% (default: ${DEFAULT-VALUE})")
     private int limit;
 
     @Option(names = "--results", description = "where results go (default: bench/results)")
@@ -177,9 +179,7 @@ final class WritebackBench implements Callable<Integer> {
                     Report.whole(CdcBench.percentile(millis, 90)) + " ms",
                     Report.whole(CdcBench.percentile(millis, 99)) + " ms",
                     Report.whole(millis[millis.length - 1]) + " ms"));
-            chart.group(what)
-                    .bar("p50", CdcBench.percentile(millis, 50))
-                    .bar("p99", CdcBench.percentile(millis, 99));
+            chart.group(what).bar("p50", CdcBench.percentile(millis, 50)).bar("p99", CdcBench.percentile(millis, 99));
             report.figures()
                     .withObject("latency")
                     .withObject(isSyncing ? "syncing" : "alone")
@@ -191,10 +191,7 @@ final class WritebackBench implements Callable<Integer> {
                     .put("max_ms", millis[millis.length - 1]);
             report.bar(what + ": p99 in ms", CdcBench.percentile(millis, 99), false, BAR_MILLIS);
         }
-        report.figures()
-                .put("rate", rate)
-                .put("memberships", groups * members)
-                .put("calls_per_second", limit);
+        report.figures().put("rate", rate).put("memberships", groups * members).put("calls_per_second", limit);
         report.table(
                 "From the commit to the call; each sync reads " + Report.whole((double) groups * members)
                         + " memberships of " + groups + " groups, " + limit + " calls/s for both",
@@ -260,8 +257,8 @@ final class WritebackBench implements Callable<Integer> {
             Long seen = arrived.get(change.getKey());
             while (seen == null) {
                 if (System.nanoTime() > end) {
-                    throw new IllegalStateException(change.getKey() + ": no call within " + LOST.toSeconds()
-                            + " s (expected: one per change)");
+                    throw new IllegalStateException(
+                            change.getKey() + ": no call within " + LOST.toSeconds() + " s (expected: one per change)");
                 }
                 Thread.sleep(5);
                 seen = arrived.get(change.getKey());

@@ -191,8 +191,8 @@ final class MembershipChurn {
     }
 
     private boolean delete(Pair pair) throws SQLException {
-        try (PreparedStatement delete =
-                database.prepareStatement("delete from identity_group_memberships where group_id = ? and identity_id = ?"
+        try (PreparedStatement delete = database.prepareStatement(
+                "delete from identity_group_memberships where group_id = ? and identity_id = ?"
                         + " and deleted_at is null")) {
             delete.setInt(1, pair.group);
             delete.setInt(2, pair.identity);

@@ -128,10 +128,7 @@ final class WatchedProvider implements AutoCloseable {
                 ? "/api/v1/groups/" + parts[0] + "/users/" + parts[1]
                 : "/api/v3/core/groups/" + parts[0] + (isIn ? "/add_user/" : "/remove_user/");
         synchronized (this) {
-            call(
-                    isOkta ? isIn ? "PUT" : "DELETE" : "POST",
-                    path,
-                    isOkta ? "" : "{\"pk\": " + parts[1] + "}");
+            call(isOkta ? isIn ? "PUT" : "DELETE" : "POST", path, isOkta ? "" : "{\"pk\": " + parts[1] + "}");
             change(pair, isIn);
         }
     }
@@ -266,8 +263,9 @@ final class WatchedProvider implements AutoCloseable {
         List<String> faults = new ArrayList<>();
         String pair = null;
         for (Map.Entry<String, JsonNode> route : specification.path("paths").properties()) {
-            Matcher matcher = Pattern.compile(
-                            route.getKey().replaceAll("\\{(\\w+)}", "(?<$1>[^/?]+)").replace("_uuid>", "Uuid>"))
+            Matcher matcher = Pattern.compile(route.getKey()
+                            .replaceAll("\\{(\\w+)}", "(?<$1>[^/?]+)")
+                            .replace("_uuid>", "Uuid>"))
                     .matcher(path);
             JsonNode operation = route.getValue().path(method.toLowerCase(Locale.ROOT));
             if (!matcher.matches() || operation.isMissingNode()) {

@@ -106,9 +106,12 @@ class WritebackChurnTest {
         }
         site.churn(60, 20, 2);
         site.settle(false);
-        assertThat(site.metric("writeback_calls_again_total", "reason=\"throttled\"")).isPositive();
-        assertThat(site.metric("writeback_calls_again_total", "reason=\"broken\"")).isPositive();
-        assertThat(site.metric("writeback_calls_again_total", "reason=\"no_answer\"")).isPositive();
+        assertThat(site.metric("writeback_calls_again_total", "reason=\"throttled\""))
+                .isPositive();
+        assertThat(site.metric("writeback_calls_again_total", "reason=\"broken\""))
+                .isPositive();
+        assertThat(site.metric("writeback_calls_again_total", "reason=\"no_answer\""))
+                .isPositive();
     }
 
     @Test
@@ -120,7 +123,8 @@ class WritebackChurnTest {
         String free = site.addSomewhere("okta");
         await().atMost(PATIENCE).until(() -> site.health().contains("401"));
         assertThat(site.health()).contains("okta").doesNotContain(SimulatedOkta.TOKEN);
-        assertThat(site.metric("writeback_calls_total", "outcome=\"failed\"", "provider=\"okta\"")).isPositive();
+        assertThat(site.metric("writeback_calls_total", "outcome=\"failed\"", "provider=\"okta\""))
+                .isPositive();
         // The other provider goes on meanwhile.
         String other = site.addSomewhere("authentik");
         await().atMost(PATIENCE).until(() -> watchedAuthentik.has(other));

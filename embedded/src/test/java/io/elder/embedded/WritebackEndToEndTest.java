@@ -145,8 +145,9 @@ class WritebackEndToEndTest {
     @Order(5)
     void whatIsHeldSurvivesARestartAndChangesGoOn() throws SQLException {
         // As a release of Elder has it; what may be written there is seen to by the next migration.
-        execute("create table audit_logs (id serial primary key, created_at timestamptz not null, action_name varchar(100)"
-                + " not null, resource_type varchar(100), resource_id integer, details json, success boolean not null)");
+        execute(
+                "create table audit_logs (id serial primary key, created_at timestamptz not null, action_name varchar(100)"
+                        + " not null, resource_type varchar(100), resource_id integer, details json, success boolean not null)");
         reopen();
         assertThat(held()).hasSize(1);
         add("00unew", "00g2");
@@ -234,11 +235,23 @@ class WritebackEndToEndTest {
     void aDisabledConnectorsChangesAreHeldWithoutACall() throws SQLException {
         int before = writes().size();
         int plans = held().size();
-        reopen("OKTA_ENABLED", "false", "LDAP_WRITE_BACK_ENABLED", "true", "LDAP_SERVER", "ldap://127.0.0.1:9",
-                "LDAP_BASE_DN", "dc=example,dc=com", "LDAP_BIND_DN", "cn=nobody", "LDAP_BIND_PASSWORD", "none");
+        reopen(
+                "OKTA_ENABLED",
+                "false",
+                "LDAP_WRITE_BACK_ENABLED",
+                "true",
+                "LDAP_SERVER",
+                "ldap://127.0.0.1:9",
+                "LDAP_BASE_DN",
+                "dc=example,dc=com",
+                "LDAP_BIND_DN",
+                "cn=nobody",
+                "LDAP_BIND_PASSWORD",
+                "none");
         add("00unew", "00g6");
         await().atMost(PATIENCE).until(() -> held().size() > plans);
-        assertThat(held().stream().anyMatch(plan -> plan.getReason().contains("the connector is disabled (OKTA_ENABLED)")))
+        assertThat(held().stream()
+                        .anyMatch(plan -> plan.getReason().contains("the connector is disabled (OKTA_ENABLED)")))
                 .isTrue();
         assertThat(writes()).hasSize(before);
     }
