@@ -225,12 +225,20 @@ final class WatchedProvider implements AutoCloseable {
         }
     }
 
-    private static void answer(HttpExchange exchange, HttpResponse<byte[]> from) throws IOException {
+    private void answer(HttpExchange exchange, HttpResponse<byte[]> from) throws IOException {
         from.headers().map().forEach((name, values) -> {
             if (!name.equalsIgnoreCase("content-length")
                     && !name.equalsIgnoreCase("transfer-encoding")
                     && !name.equalsIgnoreCase("connection")) {
-                exchange.getResponseHeaders().put(name, values);
+                // A link to the next page leads through here, too.
+                exchange.getResponseHeaders()
+                        .put(
+                                name,
+                                values.stream()
+                                        .map(value -> name.equalsIgnoreCase("link")
+                                                ? value.replaceAll("https?://[^/>]+", url())
+                                                : value)
+                                        .toList());
             }
         });
         byte[] body = from.body();
