@@ -16,7 +16,13 @@ public final class BenchMain {
             name = "bench",
             mixinStandardHelpOptions = true,
             description = "Measurements; figures also go to bench/results/.",
-            subcommands = {CdcBench.class, EndToEndBench.class, FetchBench.class, NormalizerBench.class, SinkBench.class
+            subcommands = {
+                CdcBench.class,
+                EndToEndBench.class,
+                FetchBench.class,
+                NormalizerBench.class,
+                SinkBench.class,
+                WritebackBench.class
             })
     static final class Bench {}
 

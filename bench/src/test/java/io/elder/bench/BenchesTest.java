@@ -74,6 +74,20 @@ class BenchesTest {
         assertThat(figures.at("/rebuild/records_per_s").asDouble()).isPositive();
     }
 
+    @Test
+    void theWayFromAMembershipToItsProviderIsMeasured() throws Exception {
+        JsonNode figures = run(
+                new WritebackBench(out),
+                "writeback",
+                "--rate=10",
+                "--seconds=3",
+                "--groups=40",
+                "--users=40",
+                "--members=20");
+        assertThat(figures.at("/latency/alone/p99_ms").asDouble()).isPositive();
+        assertThat(figures.at("/latency/syncing/syncs").asInt()).isPositive();
+    }
+
     private JsonNode run(Callable<Integer> bench, String name, String... arguments) throws IOException {
         CommandLine command = new CommandLine(bench);
         String[] all = new String[arguments.length + 1];

@@ -79,7 +79,13 @@ final class WritebackCommands {
     }
 
     @Command(name = "enable", mixinStandardHelpOptions = true, description = "Ends the dry run of a provider.")
-    int enable(@Parameters(paramLabel = "PROVIDER") String provider, @Option(names = "--by") String by) {
+    int enable(
+            @Parameters(paramLabel = "PROVIDER") String provider,
+            @Option(names = "--dry-run", description = "shows how things are, and asks for nothing") boolean dryRun,
+            @Option(names = "--by", description = "who decides; the login name if not given") String by) {
+        if (dryRun) {
+            return show(provider, "would be enabled; its held plans would still await elder held release");
+        }
         writebacks().enable(provider, true, person(by));
         terminal.line(provider + ": enabled from now on; what was held before awaits elder held release");
         return 0;
@@ -89,9 +95,25 @@ final class WritebackCommands {
             name = "disable",
             mixinStandardHelpOptions = true,
             description = "Holds all further changes of a provider.")
-    int disable(@Parameters(paramLabel = "PROVIDER") String provider, @Option(names = "--by") String by) {
+    int disable(
+            @Parameters(paramLabel = "PROVIDER") String provider,
+            @Option(names = "--dry-run", description = "shows how things are, and asks for nothing") boolean dryRun,
+            @Option(names = "--by", description = "who decides; the login name if not given") String by) {
+        if (dryRun) {
+            return show(provider, "would be disabled; further changes would be held");
+        }
         writebacks().enable(provider, false, person(by));
         terminal.line(provider + ": disabled; changes are held");
+        return 0;
+    }
+
+    private int show(String provider, String what) {
+        Writebacks.known(provider);
+        for (ObjectNode node : writebacks().status()) {
+            if (node.path("provider").asText().equals(provider)) {
+                terminal.line(provider + ": " + node.path("state").asText() + "; " + what);
+            }
+        }
         return 0;
     }
 

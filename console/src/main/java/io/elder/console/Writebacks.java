@@ -100,10 +100,14 @@ final class Writebacks {
     }
 
     void enable(String provider, boolean isEnabled, String by) {
+        known(provider);
+        tell(isEnabled ? "enable" : "disable", provider, by);
+    }
+
+    static void known(String provider) {
         if (!PROVIDERS.contains(provider)) {
             throw new BadInput("provider: " + provider + " (expected: " + String.join(", ", PROVIDERS) + ")");
         }
-        tell(isEnabled ? "enable" : "disable", provider, by);
     }
 
     /** @param action release, reject, undo, enable or disable */

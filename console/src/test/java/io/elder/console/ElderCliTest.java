@@ -14,7 +14,12 @@ import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.HeldItems;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
+import io.elder.schemas.avro.PlannedChange;
 import io.elder.schemas.avro.ScopeEvent;
+import io.elder.schemas.avro.WritebackCommand;
+import io.elder.schemas.avro.WritebackEvent;
+import io.elder.schemas.avro.WritebackPlan;
+import io.elder.schemas.avro.WritebackResult;
 import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
 import io.elder.schemas.serde.DeadLetter;
@@ -198,6 +203,66 @@ class ElderCliTest {
         assertThat(sent).hasSize(1);
         assertThat(sent.getFirst().getScope()).isEqualTo(SCOPE);
         assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol"));
+    }
+
+    @Test
+    void writeBackIsShownUndoneAndSwitchedAndADryRunAsksForNothing() throws Exception {
+        Instant now = Instant.now();
+        AvroSerializer<WritebackPlan> plans = new AvroSerializer<>();
+        plans.configure(kafka.common(), false);
+        AvroSerializer<WritebackResult> results = new AvroSerializer<>();
+        results.configure(kafka.common(), false);
+        PlannedChange add = new PlannedChange("add", "00u1", List.of(7), null, now);
+        PlannedChange remove = new PlannedChange("remove", "00u2", List.of(), null, now);
+        try (KafkaProducer<String, WritebackPlan> planner =
+                        new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), plans);
+                KafkaProducer<String, WritebackResult> applier =
+                        new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), results)) {
+            planner.send(new ProducerRecord<>(
+                            kafka.topics().writebackPlans().name(),
+                            "okta/00g1",
+                            new WritebackPlan("w-1", "okta", "00g1", "team", now, null, List.of(add, remove))))
+                    .get();
+            applier.send(new ProducerRecord<>(
+                            kafka.topics().writebackResults().name(),
+                            "okta/00g1/00u1",
+                            new WritebackResult(
+                                    "w-1", "okta", "00g1", "00u1", "add", "applied", null, now, List.of(7), null)))
+                    .get();
+        }
+        assertThat(run("writeback", "status").out()).contains("okta", "never enabled");
+        assertThat(run("writeback", "status", "--json").json().findValuesAsText("applied"))
+                .containsExactly("0", "0", "1");
+        assertThat(run("writeback", "plan").out()).contains("w-1", "team", "1 applied, 1 under way");
+        assertThat(run("writeback", "plan", "w-1").out()).contains("00u1", "applied", "00u2", "under way");
+        assertThat(run("writeback", "plan", "w-2").err()).contains("plan w-2: not found");
+        assertThat(run("writeback", "enable", "oracle").err()).contains("provider: oracle (expected: authentik, ldap");
+
+        assertThat(run("writeback", "undo", "w-1", "--dry-run").out()).contains("00u1", "applied");
+        assertThat(run("writeback", "enable", "okta", "--dry-run").out()).contains("okta: never enabled; would be");
+        assertThat(run("writeback", "disable", "okta", "--dry-run").out()).contains("would be disabled");
+        assertThat(words()).isEmpty();
+
+        assertThat(run("writeback", "enable", "okta", "--by=carol").code()).isZero();
+        assertThat(run("writeback", "undo", "w-1", "--by=carol").code()).isZero();
+        assertThat(run("writeback", "disable", "okta", "--by=carol").code()).isZero();
+        assertThat(words())
+                .containsExactly(
+                        new WritebackCommand("enable", "okta", "carol"),
+                        new WritebackCommand("undo", "w-1", "carol"),
+                        new WritebackCommand("disable", "okta", "carol"));
+    }
+
+    private static List<Object> words() {
+        AvroDeserializer<WritebackEvent> events = new AvroDeserializer<>();
+        events.configure(kafka.common(), false);
+        List<Object> words = new ArrayList<>();
+        new TopicReader(kafka)
+                .read(
+                        kafka.topics().writebackEvents().name(),
+                        events,
+                        record -> words.add(record.value().getBody()));
+        return words;
     }
 
     @Test

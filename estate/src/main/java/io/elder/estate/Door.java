@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.Predicate;
 
@@ -17,6 +18,7 @@ public final class Door {
     private final Deque<Site.Call> calls = new ArrayDeque<>();
     private final List<Trouble> troubles = new ArrayList<>();
     private int answersToLose;
+    private volatile Consumer<Site.Call> watcher = call -> {};
 
     private static final class Trouble {
         private final Predicate<Site.Call> where;
@@ -56,6 +58,11 @@ public final class Door {
         answersToLose = 0;
     }
 
+    /** Told of every call as it comes. */
+    public void watch(Consumer<Site.Call> who) {
+        watcher = who;
+    }
+
     /** All calls, with those that were refused. */
     public synchronized List<Site.Call> calls() {
         return List.copyOf(calls);
@@ -71,7 +78,12 @@ public final class Door {
     }
 
     /** Notes a call, and says how it is refused, if it is. */
-    synchronized Optional<Site.Reply> enter(Site.Call call) {
+    Optional<Site.Reply> enter(Site.Call call) {
+        watcher.accept(call);
+        return noted(call);
+    }
+
+    private synchronized Optional<Site.Reply> noted(Site.Call call) {
         if (calls.size() == MOST_REMEMBERED) {
             calls.removeFirst();
         }

@@ -65,6 +65,8 @@ public final class SimulatedOkta implements SimulatedSystem {
         get("/api/v1/groups/{group}/users", this::members);
         get("/api/v1/groups/{group}", this::group);
         get("/api/v1/groups", this::groups);
+        // A partial update of a profile, of which nothing that is read here depends.
+        site.post("/api/v1/users/{user}", call -> answer(call, this::user));
         site.on("PUT", "/api/v1/groups/{group}/users/{user}", call -> answer(call, each -> write(each, true)));
         site.on("DELETE", "/api/v1/groups/{group}/users/{user}", call -> answer(call, each -> write(each, false)));
     }

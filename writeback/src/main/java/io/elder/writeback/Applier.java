@@ -233,7 +233,10 @@ final class Applier implements AutoCloseable {
             String key = result.getProvider() + "/" + result.getGroupId() + "/" + result.getMemberId();
             String topic = kafka.topics().writebackResults().name();
             // A failure is thrown by the commit.
-            Future<?> unused = producer.send(new ProducerRecord<>(topic, key, results.serialize(topic, result)));
+            Future<?> unused;
+            if (!result.getOutcome().equals(Outcome.STALE)) {
+                unused = producer.send(new ProducerRecord<>(topic, key, results.serialize(topic, result)));
+            }
             String heard = kafka.topics().writebackEvents().name();
             CallDone done = new CallDone(
                     result.getPlanId(),

@@ -24,6 +24,7 @@ final class Caller {
     private static final Duration FIRST_BOUND = Duration.ofMillis(500);
     private static final Duration LAST_BOUND = Duration.ofSeconds(30);
     private static final int MOST_THROTTLINGS = 30;
+    private static final Duration STALE = Duration.ofDays(1);
 
     /** What came of a change. */
     record Result(String outcome, String message) {}
@@ -58,6 +59,9 @@ final class Caller {
 
     Result make(WritebackPlan plan, PlannedChange change) throws InterruptedException {
         String provider = plan.getProvider();
+        if (plan.getAt().isBefore(clock.instant().minus(STALE))) {
+            return new Result(Outcome.STALE, "a plan of " + plan.getAt());
+        }
         WritebackTarget target = targets.find(provider);
         if (target == null) {
             return new Result(

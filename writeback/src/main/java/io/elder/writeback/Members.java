@@ -106,29 +106,44 @@ final class Members {
     }
 
     /** Puts a change where it waits for its transaction to be judged. */
-    void await(String memberKey, Member member, String transaction, long now) {
+    void await(String memberKey, Member member, String transaction, long madeAt, long now) {
         String of = key(providerOf(memberKey), transaction);
         if (!of.equals(member.waiting)) {
             leave(memberKey, member);
             member.waiting = of;
             stores.waiting().put(key(of, memberKey), "");
-            Transaction so = stores.transactions().get(of);
-            stores.transactions()
-                    .put(
-                            of,
-                            so == null
-                                    ? new Transaction(now, now, 1)
-                                    : new Transaction(so.first(), now, so.changes() + 1));
+            stores.transactions().put(of, transaction(of, madeAt, now).and(false, now));
         }
+    }
+
+    /** A transaction said what was so already, or took back what was not done yet. */
+    void restated(String memberKey, String transaction, long madeAt, long now) {
+        String of = key(providerOf(memberKey), transaction);
+        stores.transactions().put(of, transaction(of, madeAt, now).and(true, now));
+    }
+
+    /** All that the transaction says, wherever, is held. */
+    void suspect(String provider, String transaction, String why, long madeAt, long now) {
+        String of = key(provider, transaction);
+        stores.transactions().put(of, transaction(of, madeAt, now).suspected(why, now));
+    }
+
+    private Transaction transaction(String of, long madeAt, long now) {
+        Transaction known = stores.transactions().get(of);
+        return known == null ? Transaction.first(madeAt, now) : known;
+    }
+
+    /** How many changes came with the one that waits here; none if it does not wait. */
+    int company(Member member) {
+        Transaction transaction =
+                member.waiting.isEmpty() ? null : stores.transactions().get(member.waiting);
+        return transaction == null ? 0 : transaction.changes();
     }
 
     /** Its change need not be made any more, or is being made. */
     void leave(String memberKey, Member member) {
         if (!member.waiting.isEmpty()) {
             stores.waiting().delete(key(member.waiting, memberKey));
-            if (!Stores.hasBelow(stores.waiting(), member.waiting)) {
-                stores.transactions().delete(member.waiting);
-            }
             member.waiting = "";
         }
     }

@@ -20,5 +20,11 @@ final class Outcome {
     /** A person's plan was released after the member had changed once more; no call was made. */
     static final String MOVED = "moved";
 
+    /**
+     * The plan is of another day: whoever forgot how far it had come, after a long stop, reads old ones again. No call was
+     * made. The planner alone hears of it, and sees to what is wanted now.
+     */
+    static final String STALE = "stale";
+
     private Outcome() {}
 }

@@ -43,9 +43,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final Duration FIRST_RETRY = Duration.ofSeconds(10);
     private static final Duration LAST_RETRY = Duration.ofMinutes(15);
     private static final Duration FORGET = Duration.ofDays(30);
+    private static final Duration LATE = Duration.ofHours(1);
     private static final String PERSON = "person";
     private static final String SNAPSHOT = "snapshot";
     private static final String SINK = "sink";
+    private static final String TRUNCATED = "truncated";
 
     private final WritebackSettings settings;
     private final Deserializer<WritebackEvent> events;
@@ -151,19 +153,31 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.position() < after) {
             return;
         }
-        stores.rows().put(id, row.settled());
         if (row.isLive()) {
+            stores.rows().put(id, row.settled());
             granted(row.settled(), "row-" + id, context.currentSystemTimeMs());
+        } else {
+            forget(id, row);
+            revoked(row, "row-" + id, context.currentSystemTimeMs());
         }
+    }
+
+    private void forget(String id, Row row) {
+        unindex(id, row);
+        stores.rows().delete(id);
     }
 
     private void membership(MembershipRow event, long at) {
         String id = Integer.toString(event.getId());
         Row old = stores.rows().get(id);
-        if (old != null && event.getPosition() > 0 && event.getPosition() < old.position()) {
+        if (old != null && old.isNewerThan(event.getPosition(), at)) {
             return;
         }
-        if (event.getGroupId() == 0 && old == null) {
+        if (old == null && wasTruncated(event, at)) {
+            return;
+        }
+        if (event.getGroupId() == 0 && (old == null || !old.isLive())) {
+            // The tombstone that follows a removal says nothing more.
             return;
         }
         int group = event.getGroupId() == 0 ? old.group() : event.getGroupId();
@@ -172,8 +186,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 event.getExpiresAt() == null ? null : event.getExpiresAt().toEpochMilli();
         boolean isExpired = expiresAt != null && expiresAt <= context.currentSystemTimeMs();
         String origin = event.getBySink() ? SINK : event.getSnapshot() ? SNAPSHOT : PERSON;
-        Row now =
-                new Row(group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin);
+        Row now = new Row(
+                group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin, at);
         boolean hasMoved = old != null && (old.group() != group || old.identity() != identity);
         boolean wasLive = old != null && old.isLive();
         if (hasMoved) {
@@ -193,6 +207,13 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         } else {
             // A row that is gone for good must not be kept for ever; the one late event that matters has its pair.
             stores.rows().delete(id);
+            boolean isEarly = wasLive
+                    && !hasMoved
+                    && origin.equals(PERSON)
+                    && members.memberKey(old).isEmpty();
+            if (isEarly) {
+                keep(id, now.open());
+            }
         }
         if (wasLive && (hasMoved || !now.isLive())) {
             if (origin.equals(PERSON)) {
@@ -201,11 +222,28 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         if (now.isLive() && (hasMoved || !wasLive)) {
             if (members.memberKey(now).isEmpty()) {
-                stores.rows().put(id, new Row(group, identity, true, expiresAt, event.getPosition(), true, origin));
+                stores.rows().put(id, now.open());
             } else {
                 granted(now, event.getTransaction(), at);
             }
         }
+    }
+
+    /** Whether a truncation that was heard of first has done away with it: they come from different partitions. */
+    private boolean wasTruncated(MembershipRow event, long at) {
+        String note = stores.notes().get(TRUNCATED);
+        if (note == null || event.getPosition() == 0) {
+            return false;
+        }
+        String[] truncated = note.split(" ");
+        return event.getPosition() < Long.parseLong(truncated[0]) && at <= Long.parseLong(truncated[1]);
+    }
+
+    /** A removal, for as long as it may take to hear that its group had been switched on before. */
+    private void keep(String id, Row gone) {
+        stores.rows().put(id, gone);
+        stores.rowsOfPair().put(key(gone.group(), gone.identity(), id), "");
+        stores.expiries().put(key(Stores.time(context.currentSystemTimeMs() + LATE.toMillis()), id), "");
     }
 
     private void unindex(String id, Row row) {
@@ -226,7 +264,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             case PERSON -> want(found.get(), member, Presence.PRESENT, transaction, at);
             case SNAPSHOT -> {
                 member.isBaseline = true;
-                if (member.intent == Presence.ABSENT && member.isIdle()) {
+                if (member.intent == Presence.ABSENT && !member.held.isEmpty()) {
+                    // A removal that was held, and that nothing calls for any more.
+                    member.intent = Presence.UNKNOWN;
+                    member.held = "";
+                    members.save(found.get(), member);
+                } else if (member.intent == Presence.ABSENT && member.isIdle()) {
                     // Removed here once, and back without a change: a backup was restored.
                     member.mustHold = "the row is back in a snapshot of the table";
                     want(found.get(), member, Presence.PRESENT, SNAPSHOT, at);
@@ -234,7 +277,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                     members.save(found.get(), member);
                 }
             }
-            default -> members.save(found.get(), member);
+            default -> {
+                // An import is no intent; in a person's transaction it is a row of a backup, which once was imported.
+                members.save(found.get(), member);
+                members.restated(found.get(), transaction, at, context.currentSystemTimeMs());
+            }
         }
     }
 
@@ -256,8 +303,16 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 && member.state() == Presence.UNKNOWN
                 && member.doubtAt == 0
                 && member.intent != intent;
+        long now = context.currentSystemTimeMs();
+        boolean isBack = intent == Presence.PRESENT
+                && member.intent == Presence.ABSENT
+                && (!member.held.isEmpty() || members.company(member) > settings.budgetMin());
+        if (isBack) {
+            plans.cameBack(Members.providerOf(memberKey), now);
+        }
         member.intent = intent;
         member.changedAt = at;
+        member.decidedAt = now;
         member.failures = 0;
         member.held = "";
         if (!transaction.equals(SNAPSHOT)) {
@@ -267,9 +322,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             // Nothing had been done yet, so there is nothing to do; what was decided last stands all the same.
             members.leave(memberKey, member);
             members.save(memberKey, member);
-            return;
+        } else {
+            act(memberKey, member, transaction);
         }
-        act(memberKey, member, transaction);
+        if (member.flight.isEmpty() && member.waiting.isEmpty()) {
+            members.restated(memberKey, transaction, at, now);
+        }
     }
 
     /** Sees to it that a member becomes what was decided: now, or when the call that is under way has ended. */
@@ -281,16 +339,21 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                     plans.already(memberKey, member, context.currentSystemTimeMs());
                 }
             } else {
-                members.await(memberKey, member, transaction, context.currentSystemTimeMs());
+                members.await(memberKey, member, transaction, member.changedAt, context.currentSystemTimeMs());
             }
         }
         members.save(memberKey, member);
     }
 
     private void truncated(MembershipsTruncated event, long at) {
+        for (String provider : WritebackSettings.PROVIDERS) {
+            members.suspect(
+                    provider, event.getTransaction(), "the table was truncated", at, context.currentSystemTimeMs());
+        }
+        stores.notes().put(TRUNCATED, event.getPosition() + " " + at);
         for (KeyValue<String, Row> entry : Stores.list(stores.rows().all())) {
             Row row = entry.value;
-            if (row.position() < event.getPosition()) {
+            if (!row.isNewerThan(event.getPosition(), at)) {
                 unindex(entry.key, row);
                 stores.rows().delete(entry.key);
             }
@@ -310,6 +373,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (seen.getGroup() == null || seen.getIdentity() == null) {
             memberKey = stores.links().get(seen.getKey());
             if (memberKey == null) {
+                return;
+            }
+            Member known = members.find(memberKey);
+            if (known.intent == Presence.UNKNOWN && known.state() == Presence.PRESENT) {
+                // What every sync says of almost everybody: nobody decided on them, and nothing is new.
                 return;
             }
         } else {
@@ -385,7 +453,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         ScopeKey scope = ScopeKey.parse(read.getScope());
         for (KeyValue<String, String> entry : Stores.below(stores.wanted(), scope.provider())) {
             Member member = stores.members().get(entry.key);
-            if (member.observedAt < at && isOf(scope, member)) {
+            // What was heard of a member before it was decided on may have been forgotten: the next run will tell.
+            boolean isKnown = member.decidedAt + State.MARGIN.toMillis() < at;
+            if (isKnown && member.observedAt < at && isOf(scope, member)) {
                 observe(entry.key, member, Presence.ABSENT, at);
             }
         }
@@ -413,8 +483,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         String memberKey = key(done.getProvider(), done.getGroupId(), done.getMemberId());
         Member member = members.find(memberKey);
-        plans.outcome(done.getPlanId(), memberKey, done.getOutcome());
-        if (!member.flight.equals(done.getPlanId())) {
+        boolean isUnderWay = member.flight.equals(done.getPlanId());
+        if (isUnderWay || !done.getOutcome().equals(Outcome.STALE)) {
+            plans.outcome(done.getPlanId(), memberKey, done.getOutcome());
+        }
+        if (!isUnderWay) {
             return;
         }
         Presence wanted = Presence.after(done.getOperation());
@@ -444,7 +517,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             }
         }
         if (member.intent != Presence.UNKNOWN && member.intent != member.state()) {
-            members.await(memberKey, member, "after-" + done.getPlanId(), context.currentSystemTimeMs());
+            members.await(
+                    memberKey, member, "after-" + done.getPlanId(), member.changedAt, context.currentSystemTimeMs());
         }
         members.save(memberKey, member);
     }
@@ -479,6 +553,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
 
     private void expired(String id, long now) {
         Row row = stores.rows().get(id);
+        if (row != null && !row.isLive() && row.isOpen()) {
+            forget(id, row);
+            return;
+        }
         if (row == null || !row.isLive() || row.expiresAt() == null || row.expiresAt() > now) {
             return;
         }

@@ -29,7 +29,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.UUID;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -66,25 +65,27 @@ final class Plans {
         this.tally = tally;
     }
 
-    /** A change that is due, and the transaction that it came with. */
-    private record Due(String memberKey, Member member, String transaction) {
+    /** A database that is further behind than this is a backlog, and its changes are collected as they are heard of. */
+    private static final Duration LIVE = Duration.ofSeconds(2);
+
+    /**
+     * A change that is due, and the transaction that it came with.
+     *
+     * @param suspicion why its transaction is held; empty if it is not
+     */
+    private record Due(String memberKey, Member member, String transaction, String suspicion) {
         boolean isRemoval() {
             return member.intent == Presence.ABSENT;
         }
     }
 
     void tick(long now) {
-        Set<String> due = new TreeSet<>();
-        Set<String> settled = new TreeSet<>();
+        List<KeyValue<String, Transaction>> due = new ArrayList<>();
+        List<KeyValue<String, Transaction>> settled = new ArrayList<>();
         for (KeyValue<String, Transaction> entry :
                 Stores.list(stores.transactions().all())) {
-            Transaction transaction = entry.value;
-            Duration settles = transaction.changes() > 1 ? settings.quarantine() : SETTLE;
-            if (now - transaction.last() >= settles.toMillis()) {
-                settled.add(entry.key);
-                if (now - transaction.first() >= settings.window().toMillis()) {
-                    due.add(entry.key);
-                }
+            if (isSettled(entry.value, now)) {
+                (isCollected(entry.value, now) ? due : settled).add(entry);
             }
         }
         if (due.isEmpty()) {
@@ -92,18 +93,17 @@ final class Plans {
         }
         Map<String, List<Due>> byProvider = new TreeMap<>();
         Set<String> groups = new HashSet<>();
-        for (String transaction : due) {
+        for (KeyValue<String, Transaction> transaction : due) {
             for (Due one : changes(transaction)) {
                 groups.add(Members.groupOf(one.memberKey));
                 byProvider
                         .computeIfAbsent(Members.providerOf(one.memberKey), unused -> new ArrayList<>())
                         .add(one);
             }
-            stores.transactions().delete(transaction);
+            stores.transactions().delete(transaction.key);
         }
         // What else is known of these groups belongs to the same plan.
-        settled.removeAll(due);
-        for (String transaction : settled) {
+        for (KeyValue<String, Transaction> transaction : settled) {
             for (Due one : changes(transaction)) {
                 if (groups.contains(Members.groupOf(one.memberKey))) {
                     byProvider
@@ -115,13 +115,63 @@ final class Plans {
         byProvider.forEach((provider, changes) -> judge(provider, changes, now));
     }
 
-    private List<Due> changes(String transaction) {
+    /** Whether no more of it is to be expected. */
+    private boolean isSettled(Transaction transaction, long now) {
+        boolean isSingle = transaction.changes() <= 1 && transaction.suspicion().isEmpty();
+        return now - transaction.last() >= (isSingle ? SETTLE : settings.quarantine()).toMillis();
+    }
+
+    /** Whether the window is over. What the way from the database took counts, so that nobody waits for both. */
+    private boolean isCollected(Transaction transaction, long now) {
+        long lag = transaction.first() - transaction.since();
+        long from = lag > 0 && lag < LIVE.toMillis() ? transaction.since() : transaction.first();
+        return now - from >= settings.window().toMillis();
+    }
+
+    private List<Due> changes(KeyValue<String, Transaction> transaction) {
+        String suspicion = suspicion(transaction.value);
         List<Due> changes = new ArrayList<>();
-        for (KeyValue<String, String> entry : Stores.below(stores.waiting(), transaction)) {
-            String memberKey = Stores.rest(entry.key, transaction);
-            changes.add(new Due(memberKey, members.find(memberKey), transaction));
+        for (KeyValue<String, String> entry : Stores.below(stores.waiting(), transaction.key)) {
+            String memberKey = Stores.rest(entry.key, transaction.key);
+            changes.add(new Due(memberKey, members.find(memberKey), transaction.key, suspicion));
         }
         return changes;
+    }
+
+    /** Nobody who changes something writes down beside it how everything is already; a restored backup does. */
+    private String suspicion(Transaction transaction) {
+        if (!transaction.suspicion().isEmpty()) {
+            return transaction.suspicion();
+        }
+        return transaction.restated() > settings.budgetMin()
+                ? transaction.restated() + " rows were written that changed nothing (expected: at most "
+                        + settings.budgetMin() + "; is this a backup?)"
+                : "";
+    }
+
+    /** A member whose removal is held, or was about to be judged with many others, has its row again. */
+    void cameBack(String provider, long now) {
+        long[] before = backs(provider);
+        long count = now - before[1] <= settings.quarantine().toMillis() ? before[0] + 1 : 1;
+        stores.notes().put(key("back", provider), count + " " + now);
+    }
+
+    /** How many have come back one soon after the other, and when the last did. */
+    private long[] backs(String provider) {
+        String note = stores.notes().get(key("back", provider));
+        if (note == null) {
+            return new long[] {0, 0};
+        }
+        String[] parts = note.split(" ");
+        return new long[] {Long.parseLong(parts[0]), Long.parseLong(parts[1])};
+    }
+
+    /** Whether rows that had vanished are being put back now, one by one. */
+    private boolean isBeingRestored(String provider, long now) {
+        long[] backs = backs(provider);
+        return backs[0] > settings.budgetMin()
+                && now - backs[1]
+                        <= settings.quarantine().plus(settings.window()).toMillis();
     }
 
     private void judge(String provider, List<Due> changes, long now) {
@@ -131,6 +181,10 @@ final class Plans {
         Optional<String> closed = closed(provider);
         if (closed.isPresent()) {
             hold(provider, closed.get(), true, changes, 0, now);
+            return;
+        }
+        if (isBeingRestored(provider, now)) {
+            hold(provider, "rows that had vanished are put back: is this a backup?", true, changes, 0, now);
             return;
         }
         Map<String, List<Due>> byGroup = new TreeMap<>();
@@ -179,6 +233,13 @@ final class Plans {
 
     /** Why the changes of one group can't be made without a person. */
     private Optional<String> why(String groupKey, List<Due> changes) {
+        Optional<String> suspicion = changes.stream()
+                .map(Due::suspicion)
+                .filter(why -> !why.isEmpty())
+                .findFirst();
+        if (suspicion.isPresent()) {
+            return suspicion;
+        }
         String id = Members.groupIdOf(groupKey);
         String name = Optional.ofNullable(stores.groups().get(Integer.toString(changes.getFirst().member.group)))
                 .map(State.Group::name)
@@ -455,10 +516,11 @@ final class Plans {
             Member member = members.find(memberKey);
             boolean isAsShown = member.held.equals(id)
                     && member.intent == Presence.after(entry.value.operation())
-                    && member.state() != member.intent;
+                    && member.state() != member.intent
+                    && (member.intent == Presence.PRESENT || !members.isGranted(member.group, member.identity));
             if (isAsShown) {
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
-                        .add(new Due(memberKey, member, ""));
+                        .add(new Due(memberKey, member, "", ""));
             } else {
                 moved(id, memberKey, member, entry.value.operation(), by, now);
             }
@@ -531,8 +593,9 @@ final class Plans {
             if (member.isIdle() && member.state() == made) {
                 member.intent = made.inverse();
                 member.changedAt = now;
+                member.decidedAt = now;
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
-                        .add(new Due(memberKey, member, ""));
+                        .add(new Due(memberKey, member, "", ""));
             } else {
                 result(
                         memberKey,

@@ -39,19 +39,66 @@ final class State {
      *
      * @param isLive grants the membership; false once it has expired
      * @param isOpen what it means could not be said yet: its group or identity is unknown, or not synced
+     * @param at when it was written
      */
-    record Row(int group, int identity, boolean isLive, Long expiresAt, long position, boolean isOpen, String origin) {
+    record Row(
+            int group,
+            int identity,
+            boolean isLive,
+            Long expiresAt,
+            long position,
+            boolean isOpen,
+            String origin,
+            long at) {
         Row settled() {
-            return new Row(group, identity, isLive, expiresAt, position, false, origin);
+            return with(isLive, false);
         }
 
         Row dead() {
-            return new Row(group, identity, false, expiresAt, position, false, origin);
+            return with(false, false);
+        }
+
+        Row open() {
+            return with(isLive, true);
+        }
+
+        private Row with(boolean live, boolean open) {
+            return new Row(group, identity, live, expiresAt, position, open, origin, at);
+        }
+
+        /** Positions begin anew in a database that was restored elsewhere; time does not. */
+        boolean isNewerThan(long otherPosition, long otherAt) {
+            return otherPosition > 0 && otherPosition < position && otherAt <= at;
         }
     }
 
-    /** Changes of one transaction that wait to be judged. */
-    record Transaction(long first, long last, int changes) {}
+    /**
+     * Changes of one transaction that wait to be judged.
+     *
+     * @param since when the first was made
+     * @param first when the first was heard of
+     * @param last when the last was heard of
+     * @param restated how many of them say what was so already
+     * @param suspicion why it is held whatever it holds; empty if nothing is wrong with it
+     */
+    record Transaction(long since, long first, long last, int changes, int restated, String suspicion) {
+        /** State as JSON leaves out what is empty. */
+        Transaction {
+            suspicion = suspicion == null ? "" : suspicion;
+        }
+
+        static Transaction first(long madeAt, long now) {
+            return new Transaction(madeAt, now, now, 0, 0, "");
+        }
+
+        Transaction and(boolean isRestated, long now) {
+            return new Transaction(since, first, now, changes + 1, restated + (isRestated ? 1 : 0), suspicion);
+        }
+
+        Transaction suspected(String why, long now) {
+            return new Transaction(since, first, now, changes, restated, why);
+        }
+    }
 
     /**
      * A plan that awaits a person, or was carried out.
@@ -100,6 +147,10 @@ final class State {
 
         String mustHold = "";
         long changedAt;
+
+        /** When the planner heard of the intent: what it heard before that of a run, it may have forgotten. */
+        long decidedAt;
+
         int failures;
         int group;
         int identity;

@@ -140,12 +140,6 @@ record Stores(
         return list(store.prefixScan(key + NUL, new StringSerializer()));
     }
 
-    static boolean hasBelow(KeyValueStore<String, ?> store, String key) {
-        try (KeyValueIterator<String, ?> entries = store.prefixScan(key + NUL, new StringSerializer())) {
-            return entries.hasNext();
-        }
-    }
-
     /** All entries whose key begins with a time up to this one. */
     static <V> List<KeyValue<String, V>> due(KeyValueStore<String, V> store, long now) {
         return list(store.range(null, time(now + 1)));

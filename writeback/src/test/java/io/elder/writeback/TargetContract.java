@@ -55,9 +55,13 @@ abstract class TargetContract {
     }
 
     final Caller.Result make(String operation, String group, String user) throws InterruptedException {
-        PlannedChange change = new PlannedChange(operation, user, List.of(), null, Instant.now());
-        return caller.make(
-                new WritebackPlan("plan", provider(), group, null, Instant.now(), null, List.of(change)), change);
+        return make(operation, group, user, Instant.now());
+    }
+
+    private Caller.Result make(String operation, String group, String user, Instant planned)
+            throws InterruptedException {
+        PlannedChange change = new PlannedChange(operation, user, List.of(), null, planned);
+        return caller.make(new WritebackPlan("plan", provider(), group, null, planned, null, List.of(change)), change);
     }
 
     final List<Duration> pauses() {
@@ -80,6 +84,13 @@ abstract class TargetContract {
         assertThat(make("remove", group(), member()).outcome()).isEqualTo(Outcome.APPLIED);
         assertThat(make("remove", group(), member()).outcome()).isEqualTo(Outcome.APPLIED);
         assertThat(isIn(member())).isFalse();
+    }
+
+    @Test
+    final void aPlanOfLastWeekThatIsReadAgainIsNotMade() throws InterruptedException {
+        Instant lastWeek = Instant.now().minus(Duration.ofDays(8));
+        assertThat(make("remove", group(), member(), lastWeek).outcome()).isEqualTo(Outcome.STALE);
+        assertThat(isIn(member())).isTrue();
     }
 
     @Test

@@ -37,9 +37,11 @@ import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.test.TestRecord;
 
 /**
  * Elder's tables, an Okta and all that is between them but for the planner, which is the real one: change capture, the
@@ -73,16 +75,18 @@ final class World implements AutoCloseable {
     int effective;
     String account = "acme.okta.com";
 
-    private final TopologyTestDriver driver;
-    private final TestInputTopic<String, byte[]> groups;
-    private final TestInputTopic<String, byte[]> identities;
-    private final TestInputTopic<String, byte[]> memberships;
-    private final TestInputTopic<String, InventoryRecord> inventory;
-    private final TestInputTopic<String, RawRecord> raw;
-    private final TestInputTopic<String, WritebackEvent> events;
-    private final TestOutputTopic<String, WritebackPlan> plans;
-    private final TestOutputTopic<String, WritebackResult> resultsOut;
-    private final TestOutputTopic<String, HeldPlan> heldOut;
+    private final Path folder;
+    private final WritebackSettings settings;
+    private TopologyTestDriver driver;
+    private TestInputTopic<String, byte[]> groups;
+    private TestInputTopic<String, byte[]> identities;
+    private TestInputTopic<String, byte[]> memberships;
+    private TestInputTopic<String, InventoryRecord> inventory;
+    private TestInputTopic<String, RawRecord> raw;
+    private TestInputTopic<String, WritebackEvent> events;
+    private TestOutputTopic<String, WritebackPlan> plans;
+    private TestOutputTopic<String, WritebackResult> resultsOut;
+    private TestOutputTopic<String, HeldPlan> heldOut;
     private final Map<String, Integer> ids = new HashMap<>();
     /** What the normalizer knows: present or not, by pair; it repeats nothing. */
     private final Map<String, Boolean> known = new HashMap<>();
@@ -90,6 +94,16 @@ final class World implements AutoCloseable {
     private final List<WritebackPlan> underWay = new ArrayList<>();
 
     private final List<String> carriedOut = new ArrayList<>();
+
+    /** The last changes of rows, and the last results: what a log tells twice. */
+    private final List<TestRecord<String, byte[]>> toldLast = new ArrayList<>();
+
+    private final List<WritebackEvent> doneLast = new ArrayList<>();
+
+    /** A run that has read the provider, and has said nothing of it yet. */
+    private Run reading;
+
+    private record Run(Instant at, Set<String> seen) {}
 
     private Instant now = START;
     private long log = 1000;
@@ -104,9 +118,14 @@ final class World implements AutoCloseable {
                 "OKTA_API_TOKEN", "token",
                 "WRITEBACK_CONFIRMED", "okta"));
         values.putAll(more);
-        Settings settings = Settings.of(values);
-        WritebackSettings own = WritebackSettings.from(settings);
-        settings.check();
+        Settings all = Settings.of(values);
+        this.folder = folder;
+        this.settings = WritebackSettings.from(all);
+        all.check();
+        start();
+    }
+
+    private void start() {
         Properties properties = new Properties();
         properties.put("application.id", "writeback-test");
         properties.put("bootstrap.servers", "nowhere:1");
@@ -114,13 +133,13 @@ final class World implements AutoCloseable {
         driver = new TopologyTestDriver(
                 PlannerTopology.topology(new PlannerTopology.Parts(
                         TOPICS,
-                        own,
+                        settings,
                         SERDES,
                         1,
                         new SimpleMeterRegistry(),
                         org.apache.kafka.streams.state.Stores::inMemoryKeyValueStore)),
                 properties,
-                START);
+                now);
         StringSerializer key = new StringSerializer();
         groups = driver.createInputTopic(TOPICS.cdc("identity_groups").name(), key, new ByteArraySerializer());
         identities = driver.createInputTopic(TOPICS.cdc("identities").name(), key, new ByteArraySerializer());
@@ -132,6 +151,33 @@ final class World implements AutoCloseable {
         plans = driver.createOutputTopic(TOPICS.writebackPlans().name(), new StringDeserializer(), reader());
         resultsOut = driver.createOutputTopic(TOPICS.writebackResults().name(), new StringDeserializer(), reader());
         heldOut = driver.createOutputTopic(TOPICS.held().name(), new StringDeserializer(), reader());
+    }
+
+    /** Ends the planner at any moment; the next one has what its changelogs hold. */
+    void restart() {
+        hear();
+        Map<String, List<KeyValue<String, Object>>> kept = new HashMap<>();
+        for (String name : driver.getAllStateStores().keySet()) {
+            kept.put(
+                    name,
+                    Stores.list(driver.<String, Object>getKeyValueStore(name).all()));
+        }
+        driver.close();
+        start();
+        kept.forEach((name, entries) -> entries.forEach(
+                entry -> driver.<String, Object>getKeyValueStore(name).put(entry.key, entry.value)));
+    }
+
+    /** Change capture and the applier's log say their last words again, in the same order. */
+    void tellAgain() {
+        toldLast.forEach(memberships::pipeInput);
+        doneLast.forEach(done -> events.pipeInput("", done, now));
+        hear();
+    }
+
+    /** Begins another database: its log counts from the beginning. */
+    void restoreElsewhere() {
+        log = 1;
     }
 
     private static <T extends SpecificRecord> AvroSerializer<T> writer() {
@@ -243,6 +289,11 @@ final class World implements AutoCloseable {
     /** Somebody deletes rows, all in one transaction. */
     void delete(List<Membership> some) {
         transaction++;
+        deleteToo(some);
+    }
+
+    /** The same in the transaction that is open. */
+    void deleteToo(List<Membership> some) {
         for (Membership row : List.copyOf(some)) {
             rows.remove(row.id);
             tell("d", json(row), row);
@@ -253,12 +304,34 @@ final class World implements AutoCloseable {
         some.forEach(row -> delete(List.of(row)));
     }
 
+    /** Puts rows back as they were, ids and all: in the transaction that is open, or one by one. */
+    void putBack(List<Membership> some, boolean isOneByOne) {
+        for (Membership row : some) {
+            transaction += isOneByOne ? 1 : 0;
+            rows.put(row.id, row);
+            tell("c", null, row);
+        }
+    }
+
     void truncate() {
         rows.clear();
         transaction++;
         log++;
         memberships.pipeInput("truncate", source("t", "null", "null"), now);
         hear();
+    }
+
+    /** A truncation that overtakes what was written before it: they are in different partitions. */
+    void truncateBefore(Runnable earlier) {
+        log++;
+        long truncated = log + 100;
+        long heard = log;
+        log = truncated;
+        truncate();
+        log = heard;
+        earlier.run();
+        rows.clear();
+        log = truncated + 1;
     }
 
     void snapshot(Membership row) {
@@ -273,8 +346,16 @@ final class World implements AutoCloseable {
     private void tell(String operation, String before, Membership row) {
         log++;
         String after = operation.equals("d") ? "null" : json(row);
-        memberships.pipeInput(
+        TestRecord<String, byte[]> told = new TestRecord<>(
                 Integer.toString(row.id), source(operation, before == null ? "null" : before, after), now);
+        memberships.pipeInput(told);
+        toldLast.add(told);
+        if (operation.equals("d")) {
+            memberships.pipeInput(new TestRecord<>(told.key(), null, now));
+        }
+        if (toldLast.size() > 3) {
+            toldLast.removeFirst();
+        }
         hear();
     }
 
@@ -309,17 +390,39 @@ final class World implements AutoCloseable {
 
     /** The provider is read whole: by the fetcher, the normalizer and the sink. */
     void sync() {
-        Instant at = now;
+        beginSync();
+        endSync();
+    }
+
+    /** The fetcher reads the provider; what it saw is heard of when the sync ends. */
+    void beginSync() {
+        endSync();
+        reading = new Run(now, new TreeSet<>(provider));
+    }
+
+    void endSync() {
+        endSync(() -> {});
+    }
+
+    /** @param between what happens once all members were named, and before it is known that these are all */
+    void endSync(Runnable between) {
+        if (reading == null) {
+            return;
+        }
+        Instant at = reading.at();
+        Set<String> seen = reading.seen();
+        reading = null;
         String run = "run-" + ++runs;
         String scope = "okta/" + account + "/-/okta_group_member";
-        for (String pair : provider) {
+        for (String pair : seen) {
             raw.pipeInput(key(pair), raw(scope, run, at, new RawResource(key(pair), "{}")), now);
         }
-        raw.pipeInput(scope, raw(scope, run, at, new Seal(0, 1, (long) provider.size(), (long) provider.size())), now);
+        between.run();
+        raw.pipeInput(scope, raw(scope, run, at, new Seal(0, 1, (long) seen.size(), (long) seen.size())), now);
         Set<String> all = new TreeSet<>(known.keySet());
-        all.addAll(provider);
+        all.addAll(seen);
         for (String pair : all) {
-            boolean is = provider.contains(pair);
+            boolean is = seen.contains(pair);
             if (is == known.getOrDefault(pair, false)) {
                 continue;
             }
@@ -338,7 +441,7 @@ final class World implements AutoCloseable {
             inventory.pipeInput(key(pair), new InventoryRecord(key(pair), scope, run, at, row), now);
             sink(pair, is, run);
         }
-        ScopeMark mark = new ScopeMark(0, 1, "sealed", null, (long) provider.size(), 0L, 0L);
+        ScopeMark mark = new ScopeMark(0, 1, "sealed", null, (long) seen.size(), 0L, 0L);
         inventory.pipeInput("mark|" + scope, new InventoryRecord("mark|" + scope, scope, run, at, mark), now);
         hear();
     }
@@ -406,7 +509,9 @@ final class World implements AutoCloseable {
     enum Ending {
         WELL,
         NO_ANSWER,
-        BROKEN
+        BROKEN,
+        /** Whoever made the calls was killed before it said so: somebody else makes them all again. */
+        KILLED
     }
 
     int callAll() {
@@ -423,13 +528,21 @@ final class World implements AutoCloseable {
             return 0;
         }
         WritebackPlan plan = underWay.removeFirst();
-        carriedOut.add(plan.getPlanId());
+        if (ending == Ending.KILLED) {
+            underWay.addFirst(plan);
+        } else {
+            carriedOut.add(plan.getPlanId());
+            doneLast.clear();
+        }
         for (PlannedChange change : plan.getChanges()) {
             String pair = pair(plan.getGroupId(), change.getMemberId());
             calls.add(change.getOperation() + " " + pair);
             if (ending != Ending.BROKEN) {
                 boolean changed = change.getOperation().equals("add") ? provider.add(pair) : provider.remove(pair);
                 effective += changed ? 1 : 0;
+            }
+            if (ending == Ending.KILLED) {
+                continue;
             }
             CallDone done = new CallDone(
                     plan.getPlanId(),
@@ -439,7 +552,8 @@ final class World implements AutoCloseable {
                     change.getOperation(),
                     ending == Ending.WELL ? Outcome.APPLIED : Outcome.FAILED,
                     null);
-            events.pipeInput("", new WritebackEvent(now, done), now);
+            doneLast.add(new WritebackEvent(now, done));
+            events.pipeInput("", doneLast.getLast(), now);
         }
         hear();
         return plan.getChanges().size();
