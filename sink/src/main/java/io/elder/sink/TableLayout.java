@@ -126,7 +126,8 @@ final class TableLayout {
                 addWith(name, change -> value, null);
             }
         });
-        add("source_key", Change::key);
+        // Not updated: an update of a key, even to what it is, locks the row against everybody who refers to it.
+        addWith("source_key", Change::key, null);
         add("content_hash", change -> Long.toString(change.row.getContentHash()));
         add("run_id", change -> change.record.getRunId());
         add("observed_at", change -> change.record.getObservedAt().toString());
@@ -257,13 +258,14 @@ final class TableLayout {
         List<String> values = new ArrayList<>();
         List<String> updates = new ArrayList<>();
         List<String> aliases = new ArrayList<>();
+        String uniqueName = uniqueName().orElse("");
         for (int i = 0; i < fields.size(); i++) {
             Field field = fields.get(i);
             String name = '"' + field.column().name() + '"';
             columns.add(name);
             aliases.add("c" + i);
             values.add("i.c" + i + "::" + field.column().cast());
-            if (field.update() != null) {
+            if (field.update() != null && !field.column().name().equals(uniqueName)) {
                 updates.add(name + " = " + field.update());
             }
         }
