@@ -93,7 +93,7 @@ final class PendingLinks {
             PendingRows.bind(insert, 2, "text", links, link -> link.getKey().key());
             PendingRows.bind(insert, 3, "text", links, link -> link.getValue().getKey());
             PendingRows.bind(insert, 4, "text", links, link -> link.getValue().getValue());
-            PendingRows.bind(insert, 5, "bytea", links, link -> PendingRows.bytes(link.getKey().record));
+            PendingRows.bindRecords(insert, 5, links, link -> link.getKey().record);
             PendingRows.bind(insert, 6, "integer", links, link -> link.getKey().partition);
             PendingRows.bind(insert, 7, "bigint", links, link -> link.getKey().offset);
             insert.executeUpdate();

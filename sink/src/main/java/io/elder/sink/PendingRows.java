@@ -63,7 +63,7 @@ final class PendingRows {
         try (PreparedStatement insert = connection.prepareStatement(sql)) {
             bind(insert, 1, "text", rows, row -> row.change().key());
             bind(insert, 2, "text", rows, row -> row.change().table.sqlName());
-            bind(insert, 3, "bytea", rows, row -> bytes(row.change().record));
+            bindRecords(insert, 3, rows, row -> row.change().record);
             bind(insert, 4, "integer", rows, row -> row.change().partition);
             bind(insert, 5, "bigint", rows, row -> row.change().offset);
             bind(insert, 6, "text", rows, row -> row.change().record.getScope());
@@ -79,6 +79,13 @@ final class PendingRows {
             }
             insert.executeUpdate();
         }
+    }
+
+    static <T> void bindRecords(
+            PreparedStatement statement, int parameter, List<T> rows, Function<T, InventoryRecord> column)
+            throws SQLException {
+        byte[][] records = rows.stream().map(row -> bytes(column.apply(row))).toArray(byte[][]::new);
+        statement.setArray(parameter, statement.getConnection().createArrayOf("bytea", records));
     }
 
     /** One array of a column of these rows. */

@@ -288,12 +288,12 @@ final class UniqueNames {
         String name = "t.\"" + column + '"';
         String sql = "WITH c AS (SELECT name, source_key FROM pipeline.name_claims WHERE table_name = ?"
                 + (names.isPresent() ? " AND name = ANY (?)" : "")
-                + ") SELECT c.name AS wanted, t.id, t.source_key, " + name
+                + ") SELECT * FROM (SELECT c.name AS wanted, t.id, t.source_key, " + name
                 + ", true AS claims, t.deleted_at IS NOT NULL AS deleted FROM c JOIN " + table
                 + " t ON t.source_key = c.source_key UNION ALL SELECT " + name + ", t.id, t.source_key, " + name
                 + ", false, t.deleted_at IS NOT NULL FROM (SELECT DISTINCT c.name FROM c) c JOIN " + table + " t ON "
                 + name
-                + " = c.name ORDER BY wanted, deleted, source_key COLLATE \"C\" NULLS FIRST";
+                + " = c.name) w ORDER BY wanted, deleted, source_key COLLATE \"C\" NULLS FIRST";
         List<Contender> contenders = new ArrayList<>();
         try (PreparedStatement query = connection.prepareStatement(sql)) {
             query.setString(1, table);

@@ -930,7 +930,7 @@ abstract class SinkContract {
         Row row = Row.newBuilder()
                 .setTable(table)
                 .setDeleted(false)
-                .setContentHash(new TreeMap<>(values).hashCode() * 31L + references.hashCode())
+                .setContentHash((new TreeMap<>(values) + " " + new TreeMap<>(references)).hashCode())
                 .setValues(new HashMap<>(values))
                 .setReferences(references)
                 .setAttributes(attributes)
