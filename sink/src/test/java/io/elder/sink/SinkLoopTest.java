@@ -103,7 +103,7 @@ final class SinkLoopTest {
     void aLoopThatIsLeftWithoutPartitionsStandsByAndIsWell() throws Exception {
         List<SinkLoop> loops = new ArrayList<>();
         try (Site site = new Site(server, ElderShape.A)) {
-            for (int i = 0; i <= PARTITIONS; i++) {
+            for (int i = 0; i <= Site.PARTITIONS; i++) {
                 loops.add(site.sink());
             }
             await().atMost(SOON)
