@@ -328,7 +328,7 @@ abstract class SinkContract {
         if (shape == ElderShape.C) {
             return; // Names are not unique there.
         }
-        for (int seed = 0; seed < 4; seed++) {
+        for (int seed = 0; seed < 2; seed++) {
             freshDatabase();
             Map<String, Incoming> last = new TreeMap<>();
             List<Thread> sinks = new ArrayList<>();
