@@ -1,6 +1,7 @@
 package io.elder.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.schemas.ScopeKey;
@@ -58,9 +59,11 @@ final class FetchBench implements Callable<Integer> {
 
     @Option(
             names = "--chains",
-            defaultValue = "4",
-            description = "accounts, regions or clusters that are read at once (default: ${DEFAULT-VALUE})")
-    private int chains;
+            split = ",",
+            defaultValue = "1,4",
+            description =
+                    "accounts, regions or clusters that are read at once, each measured (default: ${DEFAULT-VALUE})")
+    private List<Integer> chains;
 
     @Option(names = "--pages", defaultValue = "100", description = "pages of each (default: ${DEFAULT-VALUE})")
     private int pages;
@@ -84,7 +87,8 @@ final class FetchBench implements Callable<Integer> {
     private int resources;
 
     /** What came of one read. */
-    private record Read(double seconds, int pages, int throttled, double busySeconds, long peakMiB) {}
+    private record Read(
+            double seconds, int pages, int throttled, double busySeconds, long peakMiB, double processorSeconds) {}
 
     @Override
     public Integer call() throws Exception {
@@ -102,7 +106,10 @@ final class FetchBench implements Callable<Integer> {
             boolean isWithin = true;
             for (Vendor vendor : vendors) {
                 ObjectNode of = JSON.createObjectNode();
-                isWithin &= latency(servers, folder, vendor, of);
+                ArrayNode latencies = of.putArray("latency");
+                for (int each : chains) {
+                    isWithin &= latency(servers, folder, vendor, each, latencies.addObject());
+                }
                 isWithin &= rate(servers, folder, vendor, of);
                 memory(servers, folder, vendor, of);
                 of.put("at", Instant.now().toString());
@@ -129,13 +136,16 @@ final class FetchBench implements Callable<Integer> {
     }
 
     /** Nothing limits but the answers' latency. */
-    private boolean latency(Servers servers, Path folder, Vendor vendor, ObjectNode of) throws Exception {
+    private boolean latency(Servers servers, Path folder, Vendor vendor, int chains, ObjectNode of) throws Exception {
         double[] seconds = new double[runs];
+        double processors = 0;
         try (PageServer server = new PageServer(vendor, pages * vendor.pageSize(), LATENCY, Double.POSITIVE_INFINITY);
                 RoleProcesses roles = fetcher(servers, folder, vendor, server, chains, "100000")) {
             read(servers, roles, vendor, server, chains);
             for (int i = 0; i < runs; i++) {
-                seconds[i] = read(servers, roles, vendor, server, chains).seconds();
+                Read read = read(servers, roles, vendor, server, chains);
+                seconds[i] = read.seconds();
+                processors += read.processorSeconds() / read.seconds() / runs;
             }
         }
         Arrays.sort(seconds);
@@ -144,7 +154,7 @@ final class FetchBench implements Callable<Integer> {
         double ratio = median / least;
         System.out.printf(
                 Locale.ROOT,
-                "%n%s: latency: %d chains of %d pages of %d %s, %d ms each: least %.1f s, median of %d runs %.1f s, ratio %.2f (bar: %.2f)%n",
+                "%n%s: latency: %d chains of %d pages of %d %s, %d ms each: least %.1f s, median of %d runs %.1f s, ratio %.2f (bar: %.2f); the fetcher alone uses %.1f of %d processors%n",
                 vendor.provider(),
                 chains,
                 pages * vendor.lists(),
@@ -155,14 +165,16 @@ final class FetchBench implements Callable<Integer> {
                 runs,
                 median,
                 ratio,
-                TIME_BAR);
-        of.putObject("latency")
-                .put("chains", chains)
+                TIME_BAR,
+                processors,
+                Runtime.getRuntime().availableProcessors());
+        of.put("chains", chains)
                 .put("pages_each", pages * vendor.lists())
                 .put("page_size", vendor.pageSize())
                 .put("least_s", least)
                 .put("median_s", median)
-                .put("ratio", ratio);
+                .put("ratio", ratio)
+                .put("processors_used", processors);
         return ratio <= TIME_BAR;
     }
 
@@ -264,6 +276,7 @@ final class FetchBench implements Callable<Integer> {
             consumer.assign(partitions);
             consumer.seekToEnd(partitions);
             partitions.forEach(consumer::position);
+            double processorBegin = roles.processorSeconds("fetcher");
             long begin = System.nanoTime();
             send(servers, vendor, chains);
             int open = chains;
@@ -284,7 +297,8 @@ final class FetchBench implements Callable<Integer> {
                     server.pages() - pagesBefore,
                     server.throttled(),
                     server.busy().toNanos() / 1e9,
-                    roles.peakMiB("fetcher"));
+                    roles.peakMiB("fetcher"),
+                    roles.processorSeconds("fetcher") - processorBegin);
         }
     }
 

@@ -10,17 +10,25 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A vendor of our own: every account has as many resources as one likes; it takes its time, and throttles beyond a rate. */
+/**
+ * A vendor of our own: every account has as many resources as one likes; it takes its time, and throttles beyond a rate.
+ * Pages of a small estate are made once: the time to make them would be taken from the fetcher that is measured.
+ */
 final class PageServer implements AutoCloseable {
+    private static final int MOST_KEPT = 100_000;
+
     private final HttpServer server;
     private final Vendor vendor;
     private final int resources;
     private final Duration latency;
     private final double rate;
+    private final Map<String, byte[]> made = new ConcurrentHashMap<>();
     private final AtomicInteger pages = new AtomicInteger();
     private final AtomicInteger throttled = new AtomicInteger();
     private final AtomicLong firstPageAt = new AtomicLong();
@@ -68,17 +76,18 @@ final class PageServer implements AutoCloseable {
         read(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8), parameters);
         Vendor.Request request = new Vendor.Request(exchange.getRequestURI().getPath(), parameters, url());
         if (!vendor.isPage(request)) {
-            answer(exchange, 200, vendor.other(request));
+            answer(exchange, 200, bytes(vendor.other(request)));
         } else if (!mayPass(begin)) {
             throttled.incrementAndGet();
             Vendor.Throttling throttling = vendor.throttling();
-            answer(exchange, throttling.status(), throttling.body());
+            answer(exchange, throttling.status(), bytes(throttling.body()));
         } else {
             pages.incrementAndGet();
             firstPageAt.compareAndSet(0, begin);
             lastPageAt.set(begin);
-            int from = Integer.parseInt(parameters.getOrDefault(vendor.cursor(), "0"));
-            String body = vendor.page(request, from, Math.min(resources, from + vendor.pageSize()), resources);
+            byte[] body = resources > MOST_KEPT
+                    ? page(request)
+                    : made.computeIfAbsent(request.path() + new TreeMap<>(parameters), unused -> page(request));
             try {
                 Thread.sleep(Duration.ofNanos(Math.max(0, latency.toNanos() - (System.nanoTime() - begin))));
             } catch (InterruptedException e) {
@@ -115,12 +124,21 @@ final class PageServer implements AutoCloseable {
         return true;
     }
 
-    private static void answer(HttpExchange exchange, int status, String body) throws IOException {
-        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-        exchange.getResponseHeaders().add("Content-Type", body.startsWith("<") ? "text/xml" : "application/json");
-        exchange.sendResponseHeaders(body.isEmpty() ? 404 : status, bytes.length == 0 ? -1 : bytes.length);
+    private byte[] page(Vendor.Request request) {
+        int from = Integer.parseInt(request.parameters().getOrDefault(vendor.cursor(), "0"));
+        return bytes(vendor.page(request, from, Math.min(resources, from + vendor.pageSize()), resources));
+    }
+
+    private static byte[] bytes(String body) {
+        return body.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static void answer(HttpExchange exchange, int status, byte[] body) throws IOException {
+        boolean isXml = body.length > 0 && body[0] == '<';
+        exchange.getResponseHeaders().add("Content-Type", isXml ? "text/xml" : "application/json");
+        exchange.sendResponseHeaders(body.length == 0 ? 404 : status, body.length == 0 ? -1 : body.length);
         try (exchange) {
-            exchange.getResponseBody().write(bytes);
+            exchange.getResponseBody().write(body);
         }
     }
 

@@ -154,6 +154,12 @@ public final class RoleProcesses implements AutoCloseable {
         throw new IllegalStateException(status + ": no VmHWM (expected: Linux)");
     }
 
+    /** How long processors have worked for a role so far. */
+    double processorSeconds(String name) {
+        Duration used = roles.get(name).process().info().totalCpuDuration().orElseThrow();
+        return used.toNanos() / 1e9;
+    }
+
     public Path log(String name) {
         return folder.resolve(name + ".log");
     }

@@ -7,14 +7,14 @@ import java.util.concurrent.FutureTask;
 import org.slf4j.MDC;
 
 /** An answer that is asked for before it is needed, on a thread of its own. Closed before it came, it is given up. */
-final class Ahead<T> implements AutoCloseable {
+public final class Ahead<T> implements AutoCloseable {
     private final FutureTask<T> asking;
 
     private Ahead(FutureTask<T> asking) {
         this.asking = asking;
     }
 
-    static <T> Ahead<T> of(Callable<T> request) {
+    public static <T> Ahead<T> of(Callable<T> request) {
         Map<String, String> context = MDC.getCopyOfContextMap();
         FutureTask<T> asking = new FutureTask<>(() -> {
             if (context != null) {
@@ -27,7 +27,7 @@ final class Ahead<T> implements AutoCloseable {
     }
 
     /** Throws what the request threw. */
-    T await() throws Exception {
+    public T await() throws Exception {
         try {
             return asking.get();
         } catch (ExecutionException e) {

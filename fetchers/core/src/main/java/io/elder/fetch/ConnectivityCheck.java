@@ -53,7 +53,7 @@ public final class ConnectivityCheck {
                 continue;
             }
             enabled++;
-            Outcome outcome = connect(provider, null, Fetcher.jobs(settings, Optional.empty()));
+            Outcome outcome = connect(provider, null, Fetcher.jobs(settings, Optional.empty(), List.of()));
             out.println(
                     outcome.ok()
                             ? "✓ " + title + " connection successful (" + outcome.message() + ")"
@@ -89,7 +89,8 @@ public final class ConnectivityCheck {
         return Fetcher.installed(List.of()).stream()
                 .filter(provider -> provider.name().equals(providerName))
                 .findFirst()
-                .map(provider -> connect(provider, jobId, Fetcher.jobs(settings, Optional.of(database))))
+                .map(provider ->
+                        connect(provider, jobId, Fetcher.jobs(settings, Optional.of(database), List.of(provider))))
                 .orElseGet(() -> new Outcome(false, "provider " + providerName + " is not installed here"));
     }
 

@@ -12,6 +12,7 @@ import io.elder.schemas.serde.DeadLetter;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -51,7 +53,7 @@ public final class Fetcher implements Component {
                 kafka.producer(kafka.group("fetcher-deadletter")),
                 new ByteArraySerializer(),
                 new ByteArraySerializer());
-        this.jobs = jobs(settings, database.map(DataSource.class::cast));
+        this.jobs = jobs(settings, database.map(DataSource.class::cast), providers);
         Retries retries = Retries.of(settings.maxRetries(), Clock.systemUTC());
         Semaphore slots = new Semaphore(settings.maxConcurrent());
         metrics.registry().gauge("elder_fetcher_free_slots", slots, Semaphore::availablePermits);
@@ -67,8 +69,13 @@ public final class Fetcher implements Component {
         }
     }
 
-    static JobConfig jobs(FetcherSettings settings, Optional<DataSource> database) {
-        return new JobConfig(settings.environment(), database, settings.secrets(), settings.allowedEndpoints());
+    static JobConfig jobs(FetcherSettings settings, Optional<DataSource> database, Collection<Provider<?>> providers) {
+        return new JobConfig(
+                settings.environment(),
+                database,
+                new SecretStore(settings.secrets(), KubernetesSecrets.ofThisPod(settings.environment())),
+                settings.allowedEndpoints(),
+                providers.stream().collect(Collectors.toMap(Provider::name, Provider::jobFields)));
     }
 
     private <C extends AutoCloseable> TaskRunner<C> runner(Provider<C> provider, Retries retries) {

@@ -7,9 +7,7 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import io.elder.runtime.Health;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.Task;
-import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -26,7 +24,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
@@ -35,80 +32,8 @@ import javax.sql.DataSource;
  */
 final class JobConfig implements Jobs {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final String SECRET = "secret://";
-    private static final Pattern SECRET_NAME =
-            Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?");
-
     /** Fields that hold all of a job's credentials, as an object or as a reference to a secret of several fields. */
     private static final Set<String> CREDENTIALS = Set.of("CREDENTIALS", "CREDENTIAL", "CREDENTIALS_FILE");
-
-    /**
-     * Fields that only make sense together: a job that brings one of them has none of the environment's, nor what else belongs
-     * to them. Else a job's credentials would be mixed with the site's.
-     */
-    private record Together(Set<String> fields, Set<String> andTheirs) {
-        Together(String... fields) {
-            this(Set.of(fields), Set.of());
-        }
-    }
-
-    private static final Map<String, List<Together>> TOGETHER = Map.of(
-            "GCP_",
-            List.of(
-                    new Together(
-                            "CREDENTIALS",
-                            "CREDENTIALS_JSON",
-                            "CREDENTIALS_PATH",
-                            "CREDENTIALS_FILE",
-                            "ACCESS_TOKEN",
-                            "PRIVATE_KEY"),
-                    new Together("PROJECT_ID", "PROJECT_IDS", "FOLDER_ID", "ORGANIZATION_ID")),
-            "GOOGLE_WORKSPACE_",
-            List.of(new Together(
-                    Set.of("CREDENTIALS", "CREDENTIALS_JSON", "CREDENTIALS_PATH", "CREDENTIALS_FILE", "PRIVATE_KEY"),
-                    Set.of("PRIVATE_KEY_ID", "CLIENT_EMAIL", "CLIENT_ID", "TOKEN_URI"))),
-            "KUBERNETES_",
-            List.of(new Together(
-                    Set.of("KUBECONFIG", "KUBECONFIG_PATH", "CLUSTERS", "IN_CLUSTER", "CREDENTIALS"),
-                    Set.of("CLUSTER_NAME", "CONTEXT", "KUBECONFIG_YAML", "CREDENTIALS_FILE"))));
-
-    /** What Kubernetes sets in its pods. A job that could would have the service account's token sent to its own server. */
-    private static final Set<String> SET_BY_KUBERNETES = Set.of("SERVICE_HOST", "SERVICE_PORT");
-
-    /** Fields of a job that choose who is asked. With them come the job's own credentials, never the environment's. */
-    private static final Set<String> TARGETS = Set.of(
-            "SERVER",
-            "HOST",
-            "URL",
-            "DOMAIN",
-            "API_URL",
-            "ACCOUNTS_URL",
-            "CLOUD_URL",
-            "PORT",
-            "USE_SSL",
-            "USE_STARTTLS",
-            "VERIFY_CERT",
-            "VERIFY_SSL",
-            "FINGERPRINT",
-            "CA_CERT",
-            "CA_FILE",
-            "CLOUD",
-            "AUTHORITY_HOST");
-
-    /** Fields that say together who asks: a job that has one of them has none of the environment's. */
-    private static final Set<String> WHO_ASKS = Set.of(
-            "TENANT_ID",
-            "TENANTID",
-            "TENANT",
-            "CLIENT_ID",
-            "CLIENTID",
-            "APPID",
-            "CLIENT_SECRET",
-            "CLIENTSECRET",
-            "CLIENT_CERTIFICATE_PATH",
-            "CLIENT_CERTIFICATE_PASSWORD",
-            "FEDERATED_TOKEN_FILE",
-            "USE_MANAGED_IDENTITY");
 
     /** Secrets in a kubeconfig, be it YAML or JSON. */
     private static final Pattern WITHIN =
@@ -119,32 +44,27 @@ final class JobConfig implements Jobs {
 
     private final Settings environment;
     private final Optional<DataSource> database;
-    private final Path secrets;
+    private final SecretStore secrets;
     private final List<String> allowedEndpoints;
-    private final Optional<KubernetesSecrets> cluster;
+    private final Map<String, JobFields> fields;
     private volatile Trouble trouble;
 
     /**
      * @param database empty where there are only connectors
-     * @param secrets the directory that credential files are mounted in
      * @param allowedEndpoints hosts that a job may name as an endpoint override
+     * @param fields by provider
      */
-    JobConfig(Settings environment, Optional<DataSource> database, Path secrets, List<String> allowedEndpoints) {
-        this(environment, database, secrets, allowedEndpoints, KubernetesSecrets.ofThisPod(environment));
-    }
-
-    /** @param cluster where secrets are that are not mounted; empty outside of Kubernetes */
     JobConfig(
             Settings environment,
             Optional<DataSource> database,
-            Path secrets,
+            SecretStore secrets,
             List<String> allowedEndpoints,
-            Optional<KubernetesSecrets> cluster) {
-        this.cluster = cluster;
+            Map<String, JobFields> fields) {
         this.environment = environment;
         this.database = database;
         this.secrets = secrets;
         this.allowedEndpoints = allowedEndpoints;
+        this.fields = fields;
     }
 
     /** Not well while tasks wait for a database that does not say how their jobs are configured. */
@@ -179,22 +99,25 @@ final class JobConfig implements Jobs {
         Set<String> known = new LinkedHashSet<>();
         environment.find(prefix + "CREDENTIALS_FILE").ifPresent(file -> {
             Map<String, String> fields = new LinkedHashMap<>();
-            String content = read(Path.of(file), prefix + "CREDENTIALS_FILE");
+            String content = SecretStore.read(Path.of(file), prefix + "CREDENTIALS_FILE");
             layFields(prefix, content, fields);
             fields.forEach(values::putIfAbsent);
             known.addAll(fields.values());
             addInner(content, known);
         });
         if (task.getJobId() != null) {
-            Map<String, String> job = job(task.getJobId(), prefix, known);
-            if (job.keySet().stream().anyMatch(name -> redirects(name, prefix, job))) {
+            JobFields rules = fields.getOrDefault(task.getProvider(), JobFields.USUAL);
+            Map<String, String> job = job(task.getJobId(), prefix, rules, known);
+            if (job.keySet().stream().anyMatch(name -> redirects(name, prefix, rules, job))) {
                 // Else a job that names its own server would be sent the site's password.
-                values.keySet().removeIf(name -> name.startsWith(prefix) && isCredential(name, prefix));
+                values.keySet()
+                        .removeIf(
+                                name -> name.startsWith(prefix) && rules.isCredential(name.substring(prefix.length())));
             }
-            for (Together group : TOGETHER.getOrDefault(prefix, List.of())) {
-                if (group.fields().stream().anyMatch(field -> job.containsKey(prefix + field))) {
-                    group.fields().forEach(field -> values.remove(prefix + field));
-                    group.andTheirs().forEach(field -> values.remove(prefix + field));
+            for (JobFields.Alternatives each : rules.alternatives()) {
+                if (each.fields().stream().anyMatch(field -> job.containsKey(prefix + field))) {
+                    each.fields().forEach(field -> values.remove(prefix + field));
+                    each.andTheirs().forEach(field -> values.remove(prefix + field));
                 }
             }
             // A job that names one region, project or subscription means that one, whatever list the environment has.
@@ -214,9 +137,8 @@ final class JobConfig implements Jobs {
         return provider.toUpperCase(Locale.ROOT) + "_";
     }
 
-    private boolean redirects(String name, String prefix, Map<String, String> job) {
-        String field = name.substring(prefix.length());
-        return (TARGETS.contains(field) || WHO_ASKS.contains(field))
+    private boolean redirects(String name, String prefix, JobFields rules, Map<String, String> job) {
+        return rules.redirects(name.substring(prefix.length()))
                 && !job.get(name).equals(environment.find(name).orElse(""));
     }
 
@@ -246,13 +168,6 @@ final class JobConfig implements Jobs {
         }
     }
 
-    private static boolean isCredential(String name, String prefix) {
-        return Redactor.isSecret(name)
-                || name.endsWith("_BIND_DN")
-                || name.endsWith("_USERNAME")
-                || WHO_ASKS.contains(name.substring(prefix.length()));
-    }
-
     /** A JSON object has fields like those of a job. Anything else, such as a kubeconfig, is for the provider to read. */
     private static void layFields(String prefix, String content, Map<String, String> values) {
         if (!content.stripLeading().startsWith("{")) {
@@ -261,7 +176,7 @@ final class JobConfig implements Jobs {
         flatten(prefix, json(prefix + "CREDENTIALS_FILE", content), values);
     }
 
-    private Map<String, String> job(int id, String prefix, Set<String> known) throws SQLException {
+    private Map<String, String> job(int id, String prefix, JobFields rules, Set<String> known) throws SQLException {
         DataSource source = database.orElseThrow(() -> new BadConfigurationException(
                 "job " + id + ": DATABASE_URL is not set, so its configuration can't be read"));
         JsonNode row;
@@ -276,12 +191,12 @@ final class JobConfig implements Jobs {
         JsonNode config = row.path(row.has("config_json") ? "config_json" : "config");
         flatten(prefix, resolvedLists(id, config, known), values);
         checkEndpoints(id, prefix, values);
-        for (String field : SET_BY_KUBERNETES) {
-            if (prefix.equals("KUBERNETES_") && values.containsKey(prefix + field)) {
-                throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT)
-                        + " (expected: a kubeconfig that names the server)");
+        rules.refused().forEach((field, expected) -> {
+            if (values.containsKey(prefix + field)) {
+                throw new BadConfigurationException(
+                        "job " + id + ": " + field.toLowerCase(Locale.ROOT) + " (expected: " + expected + ")");
             }
-        }
+        });
         resolve(id, prefix, values, known);
         String type = row.path("credential_type").asText("none");
         switch (type) {
@@ -312,10 +227,10 @@ final class JobConfig implements Jobs {
         for (String name : List.copyOf(values.keySet())) {
             String value = values.get(name);
             String field = name.substring(prefix.length());
-            if (value.startsWith(SECRET)) {
-                String secret = value.substring(SECRET.length());
+            if (value.startsWith(SecretStore.SCHEME)) {
+                String secret = value.substring(SecretStore.SCHEME.length());
                 String what = "job " + id + ": " + value;
-                Optional<Map<String, String>> several = fieldsOf(id, secret);
+                Optional<Map<String, String>> several = secrets.fields("job " + id, secret);
                 if (several.isPresent() && several.get().size() == 1 && !CREDENTIALS.contains(field)) {
                     String content = several.get().values().iterator().next();
                     addInner(content, known);
@@ -332,7 +247,7 @@ final class JobConfig implements Jobs {
                     });
                     values.remove(name);
                 } else {
-                    String content = secretText(id, secret);
+                    String content = secrets.text("job " + id, secret);
                     addInner(content, known);
                     if (CREDENTIALS.contains(field)) {
                         layFields(prefix, content, credentials);
@@ -340,10 +255,10 @@ final class JobConfig implements Jobs {
                     values.put(name, content);
                 }
             } else if (isFile(field)) {
-                Path file = below(id, field, value);
+                Path file = secrets.below("job " + id, field, value);
                 values.put(name, file.toString());
                 if (CREDENTIALS.contains(field)) {
-                    String content = read(file, "job " + id + ": " + field.toLowerCase(Locale.ROOT));
+                    String content = SecretStore.read(file, "job " + id + ": " + field.toLowerCase(Locale.ROOT));
                     addInner(content, known);
                     layFields(prefix, content, credentials);
                 }
@@ -371,11 +286,13 @@ final class JobConfig implements Jobs {
                 item.properties().forEach(entry -> {
                     String text = entry.getValue().asText();
                     String field = entry.getKey().toUpperCase(Locale.ROOT);
-                    if (text.startsWith(SECRET)) {
-                        entry.setValue(TextNode.valueOf(secretText(id, text.substring(SECRET.length()))));
+                    if (text.startsWith(SecretStore.SCHEME)) {
+                        entry.setValue(TextNode.valueOf(
+                                secrets.text("job " + id, text.substring(SecretStore.SCHEME.length()))));
                         addInner(entry.getValue().asText(), known);
                     } else if (entry.getValue().isTextual() && isFile(field)) {
-                        entry.setValue(TextNode.valueOf(below(id, field, text).toString()));
+                        entry.setValue(TextNode.valueOf(
+                                secrets.below("job " + id, field, text).toString()));
                     } else if (Redactor.isSecret(entry.getKey()) && !text.isEmpty()) {
                         addInner(text, known);
                     }
@@ -389,62 +306,6 @@ final class JobConfig implements Jobs {
     private static boolean isFile(String field) {
         return (field.endsWith("_FILE") || field.endsWith("_PATH") || field.equals("KUBECONFIG_FILE"))
                 && !field.endsWith("CA_FILE");
-    }
-
-    private Path below(int id, String field, String file) {
-        Path root = secrets.toAbsolutePath().normalize();
-        Path found = root.resolve(file).normalize();
-        if (field.equals("KUBECONFIG_PATH") && found.equals(ThisPod.SERVICE_ACCOUNT)) {
-            // The pod's own service account: what it may do is the site's to say.
-            return found;
-        }
-        if (!found.startsWith(root) || found.equals(root)) {
-            throw new BadConfigurationException("job " + id + ": " + field.toLowerCase(Locale.ROOT) + " " + file
-                    + " (expected: a file below " + secrets + ")");
-        }
-        return found;
-    }
-
-    /** All fields of a secret that has several: mounted, a file for each; else as the cluster has it. */
-    private Optional<Map<String, String>> fieldsOf(int id, String secret) {
-        Path file = secretFile(id, secret);
-        if (Files.isDirectory(file)) {
-            return Optional.of(directory(file, "job " + id + ": " + SECRET + secret));
-        }
-        boolean isElsewhere = Files.notExists(file) && !secret.contains("/") && cluster.isPresent();
-        return isElsewhere ? cluster.get().find(secret) : Optional.empty();
-    }
-
-    /** One field of a secret, or a secret that is one text. */
-    private String secretText(int id, String secret) {
-        Path file = secretFile(id, secret);
-        int slash = secret.indexOf('/');
-        if (Files.notExists(file) && slash > 0 && cluster.isPresent()) {
-            Optional<String> value = cluster.get()
-                    .find(secret.substring(0, slash))
-                    .map(fields -> fields.get(secret.substring(slash + 1)));
-            if (value.isPresent()) {
-                return value.get().replaceFirst("\\R$", "");
-            }
-        }
-        return read(file, "job " + id + ": " + SECRET + secret).replaceFirst("\\R$", "");
-    }
-
-    /** A Kubernetes Secret as it is mounted: a file per field. */
-    private static Map<String, String> directory(Path directory, String what) {
-        Map<String, String> fields = new LinkedHashMap<>();
-        try (Stream<Path> files = Files.list(directory)) {
-            for (Path file : files.sorted().toList()) {
-                String name = file.getFileName().toString();
-                // Kubernetes keeps the versions of a mounted secret beside its fields, as "..data".
-                if (!name.startsWith(".") && Files.isRegularFile(file)) {
-                    fields.put(name, read(file, what).replaceFirst("\\R$", ""));
-                }
-            }
-        } catch (IOException e) {
-            throw new BadConfigurationException(what + ": " + directory + " can't be read", e);
-        }
-        return fields;
     }
 
     /** {@code role_arn} and {@code AWS_ROLE_ARN} are the same field of AWS. */
@@ -559,22 +420,6 @@ final class JobConfig implements Jobs {
             return host == null ? "without a host" : host.toLowerCase(Locale.ROOT);
         } catch (IllegalArgumentException e) {
             return "that is no URL";
-        }
-    }
-
-    private Path secretFile(int id, String name) {
-        if (!SECRET_NAME.matcher(name).matches()) {
-            throw new BadConfigurationException(
-                    "job " + id + ": " + SECRET + name + " (expected: the name of a file in " + secrets + ")");
-        }
-        return secrets.resolve(name);
-    }
-
-    private static String read(Path file, String what) {
-        try {
-            return Files.readString(file);
-        } catch (IOException e) {
-            throw new BadConfigurationException(what + ": " + file + " can't be read", e);
         }
     }
 

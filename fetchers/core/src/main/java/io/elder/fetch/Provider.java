@@ -20,6 +20,11 @@ public interface Provider<C extends AutoCloseable> {
     /** Reads what {@link #connect} will read, so that wrong values are noted when a process starts, and not when a run fails. */
     default void readSettings(Settings settings) {}
 
+    /** What of these settings a job may change, where that is not for each of them to say. */
+    default JobFields jobFields() {
+        return JobFields.USUAL;
+    }
+
     /**
      * Opens a client and proves that the system can be reached and accepts the credentials. The client must not retry by
      * itself: retries of an SDK are switched off.

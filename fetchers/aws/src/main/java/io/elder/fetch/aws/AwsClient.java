@@ -61,6 +61,7 @@ final class AwsClient implements AutoCloseable {
         this.configuration = ClientOverrideConfiguration.builder()
                 .retryStrategy(AwsRetryStrategy.doNotRetry())
                 .addExecutionInterceptor(new AnswerCheck())
+                .addExecutionInterceptor(new EarlyToken())
                 .build();
     }
 

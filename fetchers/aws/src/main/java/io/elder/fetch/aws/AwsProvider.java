@@ -26,6 +26,7 @@ import software.amazon.awssdk.core.SdkPojo;
 import software.amazon.awssdk.services.cloudfront.CloudFrontClient;
 import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 import software.amazon.awssdk.services.ec2.Ec2Client;
+import software.amazon.awssdk.services.ec2.model.Reservation;
 import software.amazon.awssdk.services.ecs.EcsClient;
 import software.amazon.awssdk.services.ecs.model.ClusterField;
 import software.amazon.awssdk.services.ecs.model.ServiceField;
@@ -383,7 +384,7 @@ public final class AwsProvider implements Provider<AwsClient> {
     }
 
     private static Page<ObjectNode> page(List<? extends SdkPojo> items, String next) {
-        return new Page<>(AwsJson.of(items), next);
+        return new Page<>(() -> AwsJson.of(items), next);
     }
 
     private static void fetchAccount(AwsClient aws, Partition where, Out out) throws Exception {
@@ -412,10 +413,18 @@ public final class AwsProvider implements Provider<AwsClient> {
         out.accept(JsonNodeFactory.instance.objectNode().put("RegionName", where.region()));
     }
 
-    private static Page<ObjectNode> instances(AwsClient aws, Partition where, String cursor) {
-        var page = ec2(aws, where).describeInstances(r -> r.nextToken(cursor).maxResults(aws.page(5, 1000)));
+    private static Page<ObjectNode> instances(AwsClient aws, Partition where, String cursor) throws Exception {
+        return EarlyToken.page(configuration -> {
+            var page = ec2(aws, where)
+                    .describeInstances(r ->
+                            r.nextToken(cursor).maxResults(aws.page(5, 1000)).overrideConfiguration(configuration));
+            return new Page<>(() -> instances(page.reservations()), page.nextToken());
+        });
+    }
+
+    private static List<ObjectNode> instances(List<Reservation> reservations) {
         List<ObjectNode> instances = new ArrayList<>();
-        for (var reservation : page.reservations()) {
+        for (var reservation : reservations) {
             for (var instance : reservation.instances()) {
                 ObjectNode json = AwsJson.of(instance);
                 json.put("ReservationId", reservation.reservationId());
@@ -423,7 +432,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 instances.add(json);
             }
         }
-        return new Page<>(instances, page.nextToken());
+        return instances;
     }
 
     private static Page<ObjectNode> volumes(AwsClient aws, Partition where, String cursor) {

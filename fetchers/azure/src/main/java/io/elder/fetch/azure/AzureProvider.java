@@ -3,6 +3,7 @@ package io.elder.fetch.azure;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
@@ -67,6 +68,25 @@ public final class AzureProvider implements Provider<AzureClient> {
     @Override
     public void readSettings(Settings settings) {
         AzureSettings.from(settings);
+    }
+
+    @Override
+    public JobFields jobFields() {
+        return JobFields.USUAL
+                .whoIsAsked("CLOUD", "AUTHORITY_HOST")
+                .whoAsks(
+                        "TENANT_ID",
+                        "TENANTID",
+                        "TENANT",
+                        "CLIENT_ID",
+                        "CLIENTID",
+                        "APPID",
+                        "CLIENT_SECRET",
+                        "CLIENTSECRET",
+                        "CLIENT_CERTIFICATE_PATH",
+                        "CLIENT_CERTIFICATE_PASSWORD",
+                        "FEDERATED_TOKEN_FILE",
+                        "USE_MANAGED_IDENTITY");
     }
 
     @Override

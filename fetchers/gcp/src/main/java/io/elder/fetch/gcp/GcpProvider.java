@@ -3,6 +3,7 @@ package io.elder.fetch.gcp;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.BadConfigurationException;
+import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
@@ -117,6 +118,21 @@ public final class GcpProvider implements Provider<GcpClient> {
     @Override
     public void readSettings(Settings settings) {
         GcpSettings.from(settings);
+    }
+
+    @Override
+    public JobFields jobFields() {
+        return JobFields.USUAL
+                .alternatives(
+                        Set.of(
+                                "CREDENTIALS",
+                                "CREDENTIALS_JSON",
+                                "CREDENTIALS_PATH",
+                                "CREDENTIALS_FILE",
+                                "ACCESS_TOKEN",
+                                "PRIVATE_KEY"),
+                        Set.of())
+                .alternatives(Set.of("PROJECT_ID", "PROJECT_IDS", "FOLDER_ID", "ORGANIZATION_ID"), Set.of());
     }
 
     @Override

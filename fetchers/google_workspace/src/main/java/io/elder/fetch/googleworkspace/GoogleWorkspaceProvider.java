@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.BadConfigurationException;
+import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
@@ -17,6 +18,7 @@ import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /** Google Workspace: a customer's organizational units, users, groups and who is in them. */
 public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceClient> {
@@ -36,6 +38,13 @@ public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceCl
     @Override
     public void readSettings(Settings settings) {
         GoogleWorkspaceSettings.from(settings);
+    }
+
+    @Override
+    public JobFields jobFields() {
+        return JobFields.USUAL.alternatives(
+                Set.of("CREDENTIALS", "CREDENTIALS_JSON", "CREDENTIALS_PATH", "CREDENTIALS_FILE", "PRIVATE_KEY"),
+                Set.of("PRIVATE_KEY_ID", "CLIENT_EMAIL", "CLIENT_ID", "TOKEN_URI"));
     }
 
     @Override

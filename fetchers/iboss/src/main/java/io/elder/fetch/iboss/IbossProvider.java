@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.BadConfigurationException;
+import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
@@ -33,6 +34,11 @@ public final class IbossProvider implements Provider<IbossClient> {
     @Override
     public void readSettings(Settings settings) {
         IbossSettings.from(settings);
+    }
+
+    @Override
+    public JobFields jobFields() {
+        return JobFields.USUAL.whoIsAsked("ACCOUNTS_URL", "CLOUD_URL");
     }
 
     @Override

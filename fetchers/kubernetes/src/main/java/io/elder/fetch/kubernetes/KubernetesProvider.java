@@ -3,6 +3,7 @@ package io.elder.fetch.kubernetes;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
@@ -68,6 +69,19 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
     @Override
     public void readSettings(Settings settings) {
         KubernetesSettings.from(settings);
+    }
+
+    @Override
+    public JobFields jobFields() {
+        // What Kubernetes sets in its pods: a job that could would have the service account's token sent to its own
+        // server.
+        String expected = "a kubeconfig that names the server";
+        return JobFields.USUAL
+                .alternatives(
+                        Set.of("KUBECONFIG", "KUBECONFIG_PATH", "CLUSTERS", "IN_CLUSTER", "CREDENTIALS"),
+                        Set.of("CLUSTER_NAME", "CONTEXT", "KUBECONFIG_YAML", "CREDENTIALS_FILE"))
+                .refused("SERVICE_HOST", expected)
+                .refused("SERVICE_PORT", expected);
     }
 
     @Override
