@@ -47,7 +47,8 @@ public final class Normalizer implements Component {
         // Streams polls between tasks; see the measured settings of the stack.
         properties.put("poll.ms", 10L);
         properties.put("topology.optimization", "none");
-        // Nothing is visible before the commit, which sends what lingers: sending earlier, in small pieces, helps nobody.
+        // Nothing is visible before the commit, which sends what lingers: sending earlier, in small pieces, helps
+        // nobody.
         properties.put("producer.linger.ms", own.commitInterval().toMillis());
         properties.put("producer.batch.size", 64 << 10);
         properties.put("statestore.cache.max.bytes", CACHE_BYTES);

@@ -86,7 +86,8 @@ public final class NormalizerTopology {
                 .addStateStore(store(Stores.SCOPE_INDEX, Serdes.Long()), OBSERVATIONS, CARRIED_OUT)
                 .addStateStore(
                         // Counted with every record, and kept with every commit.
-                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema())).withCachingEnabled(),
+                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema()))
+                                .withCachingEnabled(),
                         OBSERVATIONS,
                         CARRIED_OUT)
                 .addStateStore(

@@ -83,7 +83,8 @@ final class TableLayout {
                 Actual actual = actuals.get(name);
                 if (actual != null && isFree(name)) {
                     add(name, text(column, actual));
-                    if (column.type() == ElderTable.Type.INTEGER && actual.type().equals("int4")) {
+                    if (column.type() == ElderTable.Type.INTEGER
+                            && actual.type().equals("int4")) {
                         narrow.add(column);
                     }
                     placed = true;
@@ -147,9 +148,7 @@ final class TableLayout {
         add("content_hash", change -> Long.toString(change.row.getContentHash()));
         add("run_id", change -> change.record.getRunId());
         add("observed_at", change -> change.observedAt());
-        add(
-                "deleted_at",
-                change -> change.deleted() ? change.observedAt() : null);
+        add("deleted_at", change -> change.deleted() ? change.observedAt() : null);
         addIfThere("last_seen_at", change -> change.observedAt());
         String unfilled = actuals.values().stream()
                 .filter(column -> column.notNull() && !column.hasDefault() && isFree(column.name()))
@@ -232,9 +231,7 @@ final class TableLayout {
                 2,
                 texts(
                         connection,
-                        changes.stream()
-                                .map(change -> change.observedAt())
-                                .toArray(String[]::new)));
+                        changes.stream().map(change -> change.observedAt()).toArray(String[]::new)));
         statement.setArray(
                 3,
                 texts(
@@ -370,7 +367,8 @@ final class TableLayout {
         boolean isName = nameColumn().filter(name::equals).isPresent();
         String newRow = ElderShape.NEW_ROW.get(table.sqlName() + "." + actual.name());
         String missing = isActive ? "true" : actual.notNull() ? newRow : null;
-        boolean isNarrow = column.type() == ElderTable.Type.INTEGER && actual.type().equals("int4");
+        boolean isNarrow =
+                column.type() == ElderTable.Type.INTEGER && actual.type().equals("int4");
         boolean isText = column.type() == ElderTable.Type.TEXT;
         return change -> {
             if (change.deleted() && whenDeleted != null) {
