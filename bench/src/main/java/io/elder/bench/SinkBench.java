@@ -11,12 +11,14 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -30,7 +32,16 @@ import picocli.CommandLine.Option;
 final class SinkBench implements Callable<Integer> {
     /** A database with room, as an operator would give it; autovacuum as PostgreSQL is shipped. */
     private static final Map<String, String> SERVER = Map.of(
-            "shared_buffers", "1GB", "max_wal_size", "8GB", "checkpoint_timeout", "30min", "wal_compression", "off");
+            "shared_buffers",
+            "1GB",
+            "max_wal_size",
+            "8GB",
+            "checkpoint_timeout",
+            "30min",
+            "wal_compression",
+            "off",
+            "track_commit_timestamp",
+            "on");
 
     private static final String ELDER = "Elder";
     private static final String LIMIT = "limit: COPY and merge";
@@ -257,8 +268,10 @@ final class SinkBench implements Callable<Integer> {
             long written = written(statement);
             long wal = number(statement, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn");
             double cpu = Machine.cpuMicros();
-            double rate = entry.peer().run(feed, target);
+            Instant begun = Instant.now();
+            double seen = entry.peer().run(feed, target);
             cpu = (Machine.cpuMicros() - cpu) / workload.records();
+            double rate = committed(statement, workload, begun).orElse(seen);
             cell.rates.add(rate);
             cell.walPerRecord.add((number(statement, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn") - wal)
                     / (double) workload.records());
@@ -272,6 +285,27 @@ final class SinkBench implements Callable<Integer> {
                     workload.records(),
                     rate,
                     cpu);
+        }
+    }
+
+    /**
+     * Records a second by the times at which PostgreSQL committed the rows, from the first commit to the last: the same measure
+     * for everyone, however each tells of its progress. Empty if not all rows were written, or all in one commit.
+     */
+    private static OptionalDouble committed(Statement statement, SinkWorkload workload, Instant begun)
+            throws SQLException {
+        String commits = FlatTable.ALL.stream()
+                .map(table -> "SELECT pg_xact_commit_timestamp(xmin) AS at FROM " + table.name())
+                .collect(Collectors.joining(" UNION ALL "));
+        try (ResultSet row = statement.executeQuery("WITH commits AS MATERIALIZED (SELECT at FROM (" + commits
+                + ") AS rows WHERE at >= '" + begun + "') SELECT count(*),"
+                + " count(*) FILTER (WHERE at > (SELECT min(at) FROM commits)), extract(epoch FROM max(at) - min(at))"
+                + " FROM commits")) {
+            row.next();
+            double perRow = workload.records() / (double) workload.rows();
+            return row.getLong(1) < workload.rows() || row.getDouble(3) == 0
+                    ? OptionalDouble.empty()
+                    : OptionalDouble.of(row.getLong(2) * perRow / row.getDouble(3));
         }
     }
 

@@ -8,10 +8,13 @@ import org.rocksdb.LRUCache;
 import org.rocksdb.Options;
 import org.rocksdb.WriteBufferManager;
 
-/** All stores of the process share 64 MiB, as in https://kafka.apache.org/43/streams/developer-guide/memory-mgmt/. */
+/**
+ * All stores of the process share 64 MiB, as in https://kafka.apache.org/43/streams/developer-guide/memory-mgmt/. The cache is a
+ * little smaller: its limit is not strict, as reads would fail at a strict one, and blocks that are just in use come on top.
+ */
 public final class BoundedRocksDb implements RocksDBConfigSetter {
-    private static final Cache CACHE = new LRUCache(64L << 20);
-    private static final WriteBufferManager WRITE_BUFFERS = new WriteBufferManager(32L << 20, CACHE);
+    private static final Cache CACHE = new LRUCache(60L << 20);
+    private static final WriteBufferManager WRITE_BUFFERS = new WriteBufferManager(30L << 20, CACHE);
 
     @Override
     public void setConfig(String storeName, Options options, Map<String, Object> configs) {

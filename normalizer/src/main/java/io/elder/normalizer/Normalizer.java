@@ -17,6 +17,9 @@ import org.slf4j.LoggerFactory;
 public final class Normalizer implements Component {
     private static final Logger LOG = LoggerFactory.getLogger(Normalizer.class);
 
+    /** For the counts of arrivals, see {@link NormalizerTopology}: an entry for each attempt under way. */
+    private static final long CACHE_BYTES = 4L << 20;
+
     private final KafkaStreams streams;
     private volatile String lastFailure = "";
 
@@ -44,6 +47,11 @@ public final class Normalizer implements Component {
         // Streams polls between tasks; see the measured settings of the stack.
         properties.put("poll.ms", 10L);
         properties.put("topology.optimization", "none");
+        // Nothing is visible before the commit, which sends what lingers: sending earlier, in small pieces, helps
+        // nobody.
+        properties.put("producer.linger.ms", own.commitInterval().toMillis());
+        properties.put("producer.batch.size", 64 << 10);
+        properties.put("statestore.cache.max.bytes", CACHE_BYTES);
         return properties;
     }
 

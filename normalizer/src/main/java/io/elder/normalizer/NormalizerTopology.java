@@ -85,7 +85,9 @@ public final class NormalizerTopology {
                         CARRIED_OUT)
                 .addStateStore(store(Stores.SCOPE_INDEX, Serdes.Long()), OBSERVATIONS, CARRIED_OUT)
                 .addStateStore(
-                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema())),
+                        // Counted with every record, and kept with every commit.
+                        store(Stores.ARRIVALS, new StateSerde<Arrival>(Arrival.getClassSchema()))
+                                .withCachingEnabled(),
                         OBSERVATIONS,
                         CARRIED_OUT)
                 .addStateStore(

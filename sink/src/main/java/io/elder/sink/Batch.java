@@ -6,6 +6,7 @@ import io.elder.schemas.avro.Row;
 import io.elder.sink.InventoryWriter.Incoming;
 import io.elder.sink.InventoryWriter.Refusal;
 import io.elder.sink.InventoryWriter.Rules;
+import io.elder.sink.InventoryWriter.Tally;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -41,8 +42,7 @@ final class Batch {
     private final Map<String, Integer> rows = new TreeMap<>();
     private final List<Refusal> refusals = new ArrayList<>();
     private final Map<ElderTable, Map<String, Integer>> ids = new EnumMap<>(ElderTable.class);
-    private final Map<String, long[]> counts = new TreeMap<>();
-    private final Map<String, String> problems = new TreeMap<>();
+    private final Map<String, Tally> runs = new TreeMap<>();
     private final Map<ElderTable, Set<String>> arrived = new EnumMap<>(ElderTable.class);
     private boolean linksWait;
 
@@ -72,6 +72,10 @@ final class Batch {
     /** By {@code table/operation}. */
     Map<String, Integer> rows() {
         return rows;
+    }
+
+    Map<String, Tally> runs() {
+        return runs;
     }
 
     List<Refusal> refusals() {
@@ -118,7 +122,6 @@ final class Batch {
         if (!careful && linksWait && !arrived.isEmpty()) {
             linkArrived();
         }
-        count();
     }
 
     /** What has arrived that a row of this table may wait for. */
@@ -175,8 +178,23 @@ final class Batch {
         }
     }
 
-    /** Sets the references whose targets are there. */
-    void link() throws SQLException {
+    /** Sets the references whose targets are there, and gives names to whom they belong. */
+    void settle() throws SQLException {
+        if (pendingLinks.any()) {
+            link();
+        }
+        if (UniqueNames.anyDenied(connection)) {
+            for (ElderTable table : ElderTable.values()) {
+                TableLayout layout = layouts.of(connection, table);
+                if (layout.uniqueName().isPresent()) {
+                    UniqueNames names = new UniqueNames(connection, layout, rules.plainNames());
+                    award(() -> names.award(Optional.empty()));
+                }
+            }
+        }
+    }
+
+    private void link() throws SQLException {
         for (ElderTable table : ElderTable.values()) {
             for (TableLayout.Link link : layouts.of(connection, table).links()) {
                 if (!link.required()) {
@@ -201,10 +219,6 @@ final class Batch {
                 }
             }
         }
-    }
-
-    boolean hasPendingLinks() throws SQLException {
-        return pendingLinks.any();
     }
 
     /** What rows refer to instead of an organisation that is not made; null if nothing. */
@@ -292,12 +306,11 @@ final class Batch {
             } else if (layout.table() == ElderTable.IDENTITY_GROUP_MEMBERSHIPS) {
                 add(layout.table(), "adopted", adoption.adoptMemberships(ready));
             }
-            Set<String> freed = Set.of();
             UniqueNames names = null;
             if (layout.uniqueName().isPresent()) {
                 names = new UniqueNames(connection, layout, rules.plainNames());
                 Map<Change, String> refused = new LinkedHashMap<>();
-                freed = names.settle(ready, refused);
+                names.assign(ready, refused);
                 refused.forEach(this::refuse);
                 ready.removeAll(refused.keySet());
             } else if (rules.plainNames() && layout.nameColumn().isPresent()) {
@@ -309,7 +322,7 @@ final class Batch {
             for (Change change : ready) {
                 try {
                     if (layout.needsTenant() && change.tenantId == null) {
-                        problems.put(change.record.getRunId(), "no tenant with slug default or system (expected: one)");
+                        count(change, new Tally(0, 0, 0, "no tenant with slug default or system (expected: one)"));
                         throw new RefusedValue(
                                 "tenant: none with slug default or system (expected: one, or a job with an organisation that has one)");
                     }
@@ -320,15 +333,38 @@ final class Batch {
                 }
             }
             if (careful) {
-                bisect(layout, writable);
+                bisect(layout, names, writable);
             } else {
-                upsert(layout, writable);
+                upsert(layout, names, writable);
             }
             if (names != null) {
-                names.promote(freed);
+                award(names::awardMoved);
             }
             Set<String> there = arrived.computeIfAbsent(layout.table(), t -> new LinkedHashSet<>());
             generation.forEach(change -> there.add(change.key()));
+        }
+    }
+
+    @FunctionalInterface
+    private interface Awarding {
+        void run() throws SQLException;
+    }
+
+    /** Another sink may write a name that is given away here. It is tried again when things are settled. */
+    private void award(Awarding awarding) throws SQLException {
+        if (!careful) {
+            awarding.run();
+            return;
+        }
+        Savepoint before = connection.setSavepoint();
+        try {
+            awarding.run();
+            connection.releaseSavepoint(before);
+        } catch (SQLException e) {
+            if (!DatabaseTrouble.isTheRow(e)) {
+                throw e;
+            }
+            connection.rollback(before);
         }
     }
 
@@ -475,29 +511,42 @@ final class Batch {
         }
     }
 
-    private void bisect(TableLayout layout, List<Change> changes) throws SQLException {
+    private void bisect(TableLayout layout, UniqueNames names, List<Change> changes) throws SQLException {
         if (changes.isEmpty()) {
             return;
         }
         Savepoint before = connection.setSavepoint();
         try {
-            upsert(layout, changes);
+            upsert(layout, names, changes);
             connection.releaseSavepoint(before);
         } catch (SQLException e) {
             if (!DatabaseTrouble.isTheRow(e)) {
                 throw e;
             }
             connection.rollback(before);
-            if (changes.size() == 1) {
+            if (changes.size() > 1) {
+                bisect(layout, names, changes.subList(0, changes.size() / 2));
+                bisect(layout, names, changes.subList(changes.size() / 2, changes.size()));
+            } else if (names != null && names.yields(changes.getFirst(), e)) {
+                prepare(layout, changes.getFirst());
+                bisect(layout, names, changes);
+            } else {
                 refuse(changes.getFirst(), e);
-                return;
             }
-            bisect(layout, changes.subList(0, changes.size() / 2));
-            bisect(layout, changes.subList(changes.size() / 2, changes.size()));
         }
     }
 
-    private void upsert(TableLayout layout, List<Change> changes) throws SQLException {
+    /** It was prepared before, and only its name is another. */
+    private static void prepare(TableLayout layout, Change change) {
+        try {
+            layout.prepare(change);
+        } catch (RefusedValue e) {
+            throw new IllegalStateException(change.key() + " could be prepared before", e);
+        }
+    }
+
+    /** @param names null where they need not be unique */
+    private void upsert(TableLayout layout, UniqueNames names, List<Change> changes) throws SQLException {
         if (changes.isEmpty()) {
             return;
         }
@@ -523,19 +572,22 @@ final class Batch {
         if (!changed.isEmpty() && !layout.links().stream().allMatch(TableLayout.Link::required)) {
             linksWait |= pendingLinks.note(layout.table(), changed, linksWait);
         }
+        if (names != null) {
+            names.settle(changed, newIds, written);
+        }
         // Only now can nothing fail any more: counts of a part that is rolled back would be wrong.
         ids.computeIfAbsent(layout.table(), t -> new HashMap<>()).putAll(newIds);
         for (Change change : changed) {
             boolean isNew = written.get(change.key());
             String operation = change.deleted() ? "deleted" : isNew ? "created" : "updated";
             add(layout.table(), operation, 1);
-            long[] ofRun = counts.computeIfAbsent(change.record.getRunId(), run -> new long[3]);
-            if (!change.deleted()) {
-                ofRun[isNew ? 0 : 1]++;
-            } else if (!isNew) {
-                ofRun[2]++;
-            }
+            boolean lives = !change.deleted();
+            count(change, new Tally(lives && isNew ? 1 : 0, lives && !isNew ? 1 : 0, !lives && !isNew ? 1 : 0, null));
         }
+    }
+
+    private void count(Change change, Tally one) {
+        runs.merge(change.record.getRunId(), one, Tally::plus);
     }
 
     /** Puts aside the organisations that are not there and may not be made. They wait for themselves. */
@@ -562,32 +614,6 @@ final class Batch {
         }
         pendingRows.put(unmade);
         return present;
-    }
-
-    private void count() throws SQLException {
-        if (counts.isEmpty() && problems.isEmpty()) {
-            return;
-        }
-        Set<String> runs = new TreeSet<>(counts.keySet());
-        runs.addAll(problems.keySet());
-        try (PreparedStatement upsert = connection.prepareStatement(
-                "INSERT INTO pipeline.runs AS r (run_id, created, updated, deleted, problem) VALUES (?, ?, ?, ?, ?)"
-                        + " ON CONFLICT (run_id) DO UPDATE SET created = r.created + excluded.created,"
-                        + " updated = r.updated + excluded.updated, deleted = r.deleted + excluded.deleted,"
-                        + " problem = coalesce(r.problem, excluded.problem)")) {
-            for (String run : runs) {
-                long[] ofRun = counts.getOrDefault(run, new long[3]);
-                upsert.setString(1, run);
-                upsert.setLong(2, ofRun[0]);
-                upsert.setLong(3, ofRun[1]);
-                upsert.setLong(4, ofRun[2]);
-                upsert.setString(5, problems.get(run));
-                upsert.addBatch();
-            }
-            upsert.executeBatch();
-        }
-        counts.clear();
-        problems.clear();
     }
 
     private void refuse(Change change, SQLException e) {

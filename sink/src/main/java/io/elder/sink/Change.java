@@ -28,6 +28,8 @@ final class Change {
 
     String[] texts;
 
+    private String observedAt;
+
     Change(InventoryRecord record, ElderTable table, int partition, long offset) {
         this.record = record;
         this.row = (Row) record.getBody();
@@ -42,6 +44,14 @@ final class Change {
 
     boolean deleted() {
         return row.getDeleted();
+    }
+
+    /** As PostgreSQL reads it. */
+    String observedAt() {
+        if (observedAt == null) {
+            observedAt = record.getObservedAt().toString();
+        }
+        return observedAt;
     }
 
     boolean isOlderThan(Change other) {

@@ -8,6 +8,7 @@ import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
 import io.elder.schemas.serde.DeadLetter;
+import io.elder.sink.InventoryWriter.Tally;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -19,7 +20,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -47,7 +47,13 @@ final class Delivery {
      *
      * @param closes whether the run may be closable afterwards
      */
-    private record Entry(String run, boolean closes, ConsumerRecord<byte[], byte[]> source, Writing write) {}
+    private record Entry(String run, boolean closes, ConsumerRecord<byte[], byte[]> source, Writing write) {
+        void add(Map<String, ConsumerRecord<byte[], byte[]>> touched) {
+            if (closes) {
+                touched.put(run, source);
+            }
+        }
+    }
 
     record Refused(ConsumerRecord<byte[], byte[]> source, String errorClass, String message) {}
 
@@ -108,7 +114,7 @@ final class Delivery {
             throws SQLException {
         Map<String, ConsumerRecord<byte[], byte[]>> sources = new HashMap<>();
         List<InventoryWriter.Incoming> incoming = new ArrayList<>();
-        List<Entry> marks = new ArrayList<>();
+        List<RunLedger.Mark> marks = new ArrayList<>();
         List<Entry> events = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : records) {
             try {
@@ -124,11 +130,7 @@ final class Delivery {
                         ? null
                         : inventoryDeserializer.deserialize(record.topic(), record.value());
                 if (read != null && read.getBody() instanceof ScopeMark mark) {
-                    marks.add(new Entry(
-                            read.getRunId(),
-                            true,
-                            record,
-                            () -> ledger.mark(connection, read, mark, record.partition(), inventoryPartitions)));
+                    marks.add(new RunLedger.Mark(read, mark, record));
                 } else if (record.key() != null) {
                     String key = new String(record.key(), StandardCharsets.UTF_8);
                     incoming.add(new InventoryWriter.Incoming(key, read, record.partition(), record.offset()));
@@ -142,14 +144,14 @@ final class Delivery {
         outcome.add(written);
         addRefused(outcome, written, sources);
 
-        List<Entry> entries = new ArrayList<>(marks);
-        entries.addAll(events);
-        Map<String, ConsumerRecord<byte[], byte[]>> touched = note(connection, entries, careful, outcome);
+        Map<String, ConsumerRecord<byte[], byte[]>> touched =
+                note(connection, written.runs(), marks, events, careful, outcome);
         List<String> closable = ledger.closable(connection, touched.keySet());
         if (!closable.isEmpty()) {
             InventoryWriter.Written settled = writer.settle(connection, careful);
             outcome.add(settled);
             addRefused(outcome, settled, sources);
+            ledger.count(connection, settled.runs());
             for (String run : closable) {
                 close(connection, run, touched.get(run), careful, outcome);
             }
@@ -159,29 +161,51 @@ final class Delivery {
         sources.values().forEach(source -> outcome.timestamps.add(source.timestamp()));
     }
 
-    /** Enters marks and events into the book of runs. Returns the runs that may be closable now, and what made them so. */
+    /**
+     * Enters what was done, marks and events into the book of runs. Returns the runs that may be closable now, and what made
+     * them so.
+     */
     private Map<String, ConsumerRecord<byte[], byte[]>> note(
-            Connection connection, List<Entry> entries, boolean careful, Outcome outcome) throws SQLException {
+            Connection connection,
+            Map<String, Tally> written,
+            List<RunLedger.Mark> marks,
+            List<Entry> events,
+            boolean careful,
+            Outcome outcome)
+            throws SQLException {
         Map<String, ConsumerRecord<byte[], byte[]>> touched = new TreeMap<>();
+        Map<String, Tally> runs = new TreeMap<>(written);
         if (!careful) {
-            entries.stream().filter(Entry::closes).forEach(entry -> touched.put(entry.run(), entry.source()));
-            ledger.ensure(connection, touched.keySet());
-            for (Entry entry : entries) {
-                entry.write().run();
+            marks.forEach(mark -> touched.put(mark.run(), mark.source()));
+            events.forEach(event -> event.add(touched));
+            marks.forEach(mark -> runs.putIfAbsent(mark.run(), Tally.NONE));
+            events.forEach(event -> runs.putIfAbsent(event.run(), Tally.NONE));
+            ledger.count(connection, runs);
+            ledger.mark(connection, marks, inventoryPartitions);
+            for (Entry event : events) {
+                event.write().run();
             }
             return touched;
         }
+        ledger.count(connection, runs);
+        List<Entry> entries = new ArrayList<>();
+        marks.stream()
+                .sorted(RunLedger.Mark.ORDER)
+                .forEach(mark -> entries.add(new Entry(
+                        mark.run(),
+                        true,
+                        mark.source(),
+                        () -> ledger.mark(connection, List.of(mark), inventoryPartitions))));
+        entries.addAll(events);
         for (Entry entry : entries) {
             Optional<SQLException> refusal = attempt(connection, true, () -> {
-                if (entry.closes()) {
-                    ledger.ensure(connection, Set.of(entry.run()));
-                }
+                ledger.count(connection, Map.of(entry.run(), Tally.NONE));
                 entry.write().run();
             });
             if (refusal.isPresent()) {
                 outcome.refused.add(refused(entry.source(), refusal.get()));
-            } else if (entry.closes()) {
-                touched.put(entry.run(), entry.source());
+            } else {
+                entry.add(touched);
             }
         }
         return touched;
@@ -238,6 +262,7 @@ final class Delivery {
         InventoryWriter.Written settled = writer.settle(connection, careful);
         outcome.add(settled);
         addRefused(outcome, settled, Map.of());
+        ledger.count(connection, settled.runs());
         bury(outcome.refused);
         supersede(connection, careful);
     }

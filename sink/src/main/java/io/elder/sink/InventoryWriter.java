@@ -42,8 +42,29 @@ public final class InventoryWriter {
     /** A row that this database will not have. */
     public record Refusal(InventoryRecord record, int partition, long offset, String errorClass, String message) {}
 
-    /** What was done: rows by {@code table/operation}, and what was refused. */
-    public record Written(Map<String, Integer> rows, List<Refusal> refusals) {}
+    /**
+     * What was done to the rows of a run.
+     *
+     * @param problem what kept some of them from being written; null if nothing
+     */
+    public record Tally(long created, long updated, long deleted, String problem) {
+        static final Tally NONE = new Tally(0, 0, 0, null);
+
+        Tally plus(Tally more) {
+            return new Tally(
+                    created + more.created,
+                    updated + more.updated,
+                    deleted + more.deleted,
+                    problem == null ? more.problem : problem);
+        }
+    }
+
+    /** What was done: rows by {@code table/operation}, the same by run, and what was refused. */
+    public record Written(Map<String, Integer> rows, Map<String, Tally> runs, List<Refusal> refusals) {
+        Written() {
+            this(new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
+        }
+    }
 
     /**
      * For this transaction. The sink looks up at most a batch of keys, each by an index; yet while a table grows there are no
@@ -77,7 +98,7 @@ public final class InventoryWriter {
      *     and returned. Callers try without first, because every savepoint costs a round trip.
      */
     public Written write(Connection connection, List<Incoming> incoming, boolean careful) throws SQLException {
-        Written all = new Written(new TreeMap<>(), new ArrayList<>());
+        Written all = new Written();
         if (careful) {
             divide(connection, incoming, all);
             settle(connection, true, all);
@@ -88,12 +109,13 @@ public final class InventoryWriter {
     }
 
     /**
-     * Links and writes what was left waiting although its target is there: another sink may have written the target in a
-     * transaction that ours could not see, or a setting or a person has changed what organisations there are. Called when a
-     * run's scopes are all visible, and when there is nothing else to do.
+     * Links and writes what was left waiting although its target is there, and gives names to whom they belong: another sink
+     * may have written the target, or given up the name, in a transaction that ours could not see, or a setting or a person
+     * has changed what organisations there are. Called when a run's scopes are all visible, and when there is nothing else
+     * to do.
      */
     public Written settle(Connection connection, boolean careful) throws SQLException {
-        Written all = new Written(new TreeMap<>(), new ArrayList<>());
+        Written all = new Written();
         settle(connection, careful, all);
         return all;
     }
@@ -112,11 +134,9 @@ public final class InventoryWriter {
                 apply(connection, ready, false, all);
             }
         }
-        Batch linking = batch(connection, careful);
-        if (linking.hasPendingLinks()) {
-            linking.link();
-            add(linking, all);
-        }
+        Batch settling = batch(connection, careful);
+        settling.settle();
+        add(settling, all);
     }
 
     /** Rows are bisected table by table; what fails beside them (a name, an adoption, a purge) is found here. */
@@ -160,6 +180,7 @@ public final class InventoryWriter {
 
     private static void add(Batch batch, Written all) {
         batch.rows().forEach((what, count) -> all.rows().merge(what, count, Integer::sum));
+        batch.runs().forEach((run, tally) -> all.runs().merge(run, tally, Tally::plus));
         all.refusals().addAll(batch.refusals());
     }
 

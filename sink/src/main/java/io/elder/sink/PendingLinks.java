@@ -82,22 +82,21 @@ final class PendingLinks {
     }
 
     private void insert(ElderTable table, List<Change> written) throws SQLException {
+        List<Map.Entry<Change, Map.Entry<String, String>>> links = new ArrayList<>();
+        for (Change change : written) {
+            change.pending.entrySet().forEach(link -> links.add(Map.entry(change, link)));
+        }
         try (PreparedStatement insert = connection.prepareStatement("INSERT INTO pipeline.pending_links (table_name,"
-                + " source_key, reference, target_key, record, source_partition, source_offset)"
-                + " VALUES (?, ?, ?, ?, ?, ?, ?)")) {
-            for (Change change : written) {
-                for (Map.Entry<String, String> link : change.pending.entrySet()) {
-                    insert.setString(1, table.sqlName());
-                    insert.setString(2, change.key());
-                    insert.setString(3, link.getKey());
-                    insert.setString(4, link.getValue());
-                    insert.setBytes(5, PendingRows.bytes(change.record));
-                    insert.setInt(6, change.partition);
-                    insert.setLong(7, change.offset);
-                    insert.addBatch();
-                }
-            }
-            insert.executeBatch();
+                + " source_key, reference, target_key, record, source_partition, source_offset) SELECT ?, i.*"
+                + " FROM unnest(?::text[], ?::text[], ?::text[], ?::bytea[], ?::integer[], ?::bigint[]) AS i")) {
+            insert.setString(1, table.sqlName());
+            PendingRows.bind(insert, 2, "text", links, link -> link.getKey().key());
+            PendingRows.bind(insert, 3, "text", links, link -> link.getValue().getKey());
+            PendingRows.bind(insert, 4, "text", links, link -> link.getValue().getValue());
+            PendingRows.bindRecords(insert, 5, links, link -> link.getKey().record);
+            PendingRows.bind(insert, 6, "integer", links, link -> link.getKey().partition);
+            PendingRows.bind(insert, 7, "bigint", links, link -> link.getKey().offset);
+            insert.executeUpdate();
         }
     }
 
@@ -204,7 +203,14 @@ final class PendingLinks {
         }
         String id = id(target.get());
         String sql = "WITH linked AS (DELETE FROM pipeline.pending_links p WHERE "
-                + ready(target.get(), targets != null, sources != null) + " RETURNING p.source_key, " + id
+                + ready(target.get(), targets != null, sources != null)
+                // Beside a batch, what another sink is just writing is not waited for, or the two might wait for each
+                // other.
+                + (targets == null
+                        ? ""
+                        : " AND p.source_key IN (SELECT f.source_key FROM " + table.sqlName()
+                                + " f WHERE f.source_key = p.source_key FOR NO KEY UPDATE SKIP LOCKED)")
+                + " RETURNING p.source_key, " + id
                 + " AS id) UPDATE " + table.sqlName() + " t SET \"" + link.column()
                 + "\" = linked.id FROM linked WHERE t.source_key = linked.source_key";
         try (PreparedStatement update = connection.prepareStatement(sql)) {

@@ -11,7 +11,9 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -45,38 +47,69 @@ final class PendingRows {
         if (rows.isEmpty()) {
             return;
         }
-        String sql = "INSERT INTO pipeline.pending_rows (source_key, table_name, missing, record, source_partition,"
-                + " source_offset, scope, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                + " ON CONFLICT (source_key) DO UPDATE SET table_name = excluded.table_name,"
+        // As many columns of keys as a row of these waits for at most: arrays of arrays must not be ragged.
+        int most = rows.stream().mapToInt(row -> row.missing().size()).max().orElse(1);
+        List<String> keys = IntStream.range(0, most).mapToObj(i -> "m" + i).toList();
+        String sql = "INSERT INTO pipeline.pending_rows (source_key, table_name, record, source_partition,"
+                + " source_offset, scope, reason, missing) SELECT i.source_key, i.table_name, i.record, i.partition,"
+                + " i.next, i.scope, i.reason, array_remove(ARRAY[i." + String.join(", i.", keys) + "], NULL)"
+                + " FROM unnest(?::text[], ?::text[], ?::bytea[], ?::integer[], ?::bigint[], ?::text[], ?::text[]"
+                + ", ?::text[]".repeat(most)
+                + ") AS i(source_key, table_name, record, partition, next, scope, reason, " + String.join(", ", keys)
+                + ") ORDER BY i.source_key ON CONFLICT (source_key) DO UPDATE SET table_name = excluded.table_name,"
                 + " missing = excluded.missing, record = excluded.record,"
                 + " source_partition = excluded.source_partition, source_offset = excluded.source_offset,"
                 + " scope = excluded.scope, reason = excluded.reason";
         try (PreparedStatement insert = connection.prepareStatement(sql)) {
-            for (Waiting row : rows) {
-                Change change = row.change();
-                insert.setString(1, change.key());
-                insert.setString(2, change.table.sqlName());
-                insert.setArray(3, TableLayout.texts(connection, row.missing().toArray(String[]::new)));
-                insert.setBytes(4, bytes(change.record));
-                insert.setInt(5, change.partition);
-                insert.setLong(6, change.offset);
-                insert.setString(7, change.record.getScope());
-                insert.setString(8, row.reason());
-                insert.addBatch();
+            bind(insert, 1, "text", rows, row -> row.change().key());
+            bind(insert, 2, "text", rows, row -> row.change().table.sqlName());
+            bindRecords(insert, 3, rows, row -> row.change().record);
+            bind(insert, 4, "integer", rows, row -> row.change().partition);
+            bind(insert, 5, "bigint", rows, row -> row.change().offset);
+            bind(insert, 6, "text", rows, row -> row.change().record.getScope());
+            bind(insert, 7, "text", rows, Waiting::reason);
+            for (int i = 0; i < most; i++) {
+                int of = i;
+                bind(
+                        insert,
+                        8 + i,
+                        "text",
+                        rows,
+                        row -> of < row.missing().size() ? row.missing().get(of) : null);
             }
-            insert.executeBatch();
+            insert.executeUpdate();
         }
+    }
+
+    static <T> void bindRecords(
+            PreparedStatement statement, int parameter, List<T> rows, Function<T, InventoryRecord> column)
+            throws SQLException {
+        byte[][] records = rows.stream().map(row -> bytes(column.apply(row))).toArray(byte[][]::new);
+        statement.setArray(parameter, statement.getConnection().createArrayOf("bytea", records));
+    }
+
+    /** One array of a column of these rows. */
+    static <T> void bind(
+            PreparedStatement statement, int parameter, String type, List<T> rows, Function<T, Object> column)
+            throws SQLException {
+        statement.setArray(
+                parameter,
+                statement
+                        .getConnection()
+                        .createArrayOf(type, rows.stream().map(column).toArray()));
     }
 
     /** Takes out the rows of a table that have these keys, or wait for one of those that have arrived. */
     List<Change> take(ElderTable table, Collection<String> keys, Collection<String> arrived) throws SQLException {
         List<Change> taken = new ArrayList<>();
         // A look into the index per key: one for all of them compares every row that waits with every key.
-        String sql =
-                "DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT unnest(?::text[])"
-                        + " UNION ALL SELECT w.source_key FROM unnest(?::text[]) AS a(key)"
-                        + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[a.key])"
-                        + " RETURNING record, source_partition, source_offset";
+        String sql = "DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT p.source_key"
+                + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT unnest(?::text[])"
+                + " UNION ALL SELECT w.source_key FROM unnest(?::text[]) AS a(key)"
+                + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[a.key])"
+                // What another sink is just writing is not waited for, or the two might wait for each other.
+                + " FOR UPDATE SKIP LOCKED)"
+                + " RETURNING record, source_partition, source_offset";
         try (PreparedStatement delete = connection.prepareStatement(sql)) {
             delete.setString(1, table.sqlName());
             delete.setArray(2, TableLayout.texts(connection, keys.toArray(String[]::new)));
@@ -101,10 +134,12 @@ final class PendingRows {
         String there = Stream.of(ElderTable.values())
                 .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = ANY (p.missing))")
                 .collect(Collectors.joining(" OR "));
-        String sql = "DELETE FROM pipeline.pending_rows p WHERE " + there
+        String sql = "DELETE FROM pipeline.pending_rows WHERE source_key IN (SELECT p.source_key"
+                + " FROM pipeline.pending_rows p WHERE " + there
                 + (organizationsAreMade ? " OR reason IS NOT NULL OR source_key = ANY (missing)" : "")
                 + (organizationsHaveStandIn ? " OR reason IS NOT NULL" : "")
-                + " RETURNING record, source_partition, source_offset";
+                // In one order: another sink may be about the same.
+                + " ORDER BY p.source_key FOR UPDATE) RETURNING record, source_partition, source_offset";
         List<InventoryWriter.Incoming> ready = new ArrayList<>();
         try (PreparedStatement delete = connection.prepareStatement(sql);
                 ResultSet row = delete.executeQuery()) {

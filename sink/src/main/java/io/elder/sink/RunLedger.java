@@ -9,6 +9,7 @@ import io.elder.schemas.avro.RunEvent;
 import io.elder.schemas.avro.RunFinished;
 import io.elder.schemas.avro.RunStarted;
 import io.elder.schemas.avro.ScopeMark;
+import io.elder.sink.InventoryWriter.Tally;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -17,12 +18,14 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.function.Function;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * Keeps the book of runs: {@code pipeline.runs} for all, a history row and the job's own columns for runs of a job. A run is
@@ -57,12 +60,22 @@ final class RunLedger {
     }
 
     /**
-     * Notes a mark, once however often it is read. Every raw partition's mark comes once in every inventory partition.
+     * A mark that was read.
      *
-     * @param partition the inventory partition that it was read from; the first one's marks carry the counts
+     * @param source where from; the marks of the first inventory partition carry the counts
      */
-    void mark(Connection connection, InventoryRecord record, ScopeMark mark, int partition, int inventoryPartitions)
-            throws SQLException {
+    record Mark(InventoryRecord record, ScopeMark body, ConsumerRecord<byte[], byte[]> source) {
+        /** The order in which all sinks note marks: each locks what it notes until its commit. */
+        static final Comparator<Mark> ORDER = Comparator.comparing(Mark::run)
+                .thenComparing(mark -> mark.record().getScope());
+
+        String run() {
+            return record.getRunId();
+        }
+    }
+
+    /** Notes marks, each once however often it is read. Every raw partition's mark comes once in every inventory partition. */
+    void mark(Connection connection, List<Mark> marks, int inventoryPartitions) throws SQLException {
         String sql = "INSERT INTO pipeline.scope_progress AS p"
                 + " (run_id, scope, marks, expected, outcome, reason, seen, deleted, held, noted)"
                 + " VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ARRAY[?::integer])"
@@ -72,18 +85,24 @@ final class RunLedger {
                 + " reason = coalesce(p.reason, excluded.reason), seen = p.seen + excluded.seen,"
                 + " deleted = p.deleted + excluded.deleted, held = p.held + excluded.held,"
                 + " noted = p.noted || excluded.noted WHERE NOT p.noted @> excluded.noted";
-        boolean counts = partition == 0;
         try (PreparedStatement upsert = connection.prepareStatement(sql)) {
-            upsert.setString(1, record.getRunId());
-            upsert.setString(2, record.getScope());
-            upsert.setInt(3, mark.getRawPartitions() * inventoryPartitions);
-            upsert.setString(4, mark.getOutcome());
-            upsert.setString(5, clean(mark.getReason()));
-            upsert.setLong(6, counts ? mark.getSeen() : 0);
-            upsert.setLong(7, counts ? mark.getDeleted() : 0);
-            upsert.setLong(8, counts ? mark.getHeld() : 0);
-            upsert.setInt(9, mark.getRawPartition() * MOST_PARTITIONS + partition);
-            upsert.executeUpdate();
+            for (Mark mark : marks.stream().sorted(Mark.ORDER).toList()) {
+                boolean counts = mark.source().partition() == 0;
+                ScopeMark body = mark.body();
+                upsert.setString(1, mark.run());
+                upsert.setString(2, mark.record().getScope());
+                upsert.setInt(3, body.getRawPartitions() * inventoryPartitions);
+                upsert.setString(4, body.getOutcome());
+                upsert.setString(5, clean(body.getReason()));
+                upsert.setLong(6, counts ? body.getSeen() : 0);
+                upsert.setLong(7, counts ? body.getDeleted() : 0);
+                upsert.setLong(8, counts ? body.getHeld() : 0);
+                upsert.setInt(
+                        9,
+                        body.getRawPartition() * MOST_PARTITIONS + mark.source().partition());
+                upsert.addBatch();
+            }
+            upsert.executeBatch();
         }
     }
 
@@ -93,17 +112,11 @@ final class RunLedger {
         if (runs.isEmpty()) {
             return closable;
         }
-        // The lock makes the later of two sinks that note the last marks see those of the earlier.
         String sql =
                 "SELECT run_id, NOT EXISTS (SELECT FROM unnest(r.sealed) AS s(scope) LEFT JOIN pipeline.scope_progress p"
                         + " ON p.run_id = r.run_id AND p.scope = s.scope WHERE p.marks IS NULL OR p.marks < p.expected)"
                         + " FROM pipeline.runs r WHERE run_id = ANY (?) AND finished_at IS NOT NULL AND visible_at IS NULL"
                         + " ORDER BY run_id";
-        try (PreparedStatement lock = connection.prepareStatement(
-                "SELECT run_id FROM pipeline.runs WHERE run_id = ANY (?) ORDER BY run_id FOR UPDATE")) {
-            lock.setArray(1, TableLayout.texts(connection, runs.toArray(String[]::new)));
-            lock.executeQuery().close();
-        }
         try (PreparedStatement query = connection.prepareStatement(sql)) {
             query.setArray(1, TableLayout.texts(connection, runs.toArray(String[]::new)));
             try (ResultSet row = query.executeQuery()) {
@@ -117,15 +130,43 @@ final class RunLedger {
         return closable;
     }
 
-    /** Makes sure that a run has its row, so that {@link #closable} has something to lock. */
-    void ensure(Connection connection, Set<String> runs) throws SQLException {
+    /**
+     * Adds what was done to the rows of runs, and locks these runs until the commit: the later of two sinks that note the
+     * last marks sees those of the earlier. All at once and in one order, so that sinks wait for each other, and no longer.
+     */
+    void count(Connection connection, Map<String, Tally> runs) throws SQLException {
         if (runs.isEmpty()) {
             return;
         }
-        try (PreparedStatement insert = connection.prepareStatement(
-                "INSERT INTO pipeline.runs (run_id) SELECT unnest(?) ON CONFLICT DO NOTHING")) {
-            insert.setArray(1, TableLayout.texts(connection, new TreeSet<>(runs).toArray(String[]::new)));
-            insert.executeUpdate();
+        List<Map.Entry<String, Tally>> all = List.copyOf(runs.entrySet());
+        try (PreparedStatement upsert = connection.prepareStatement(
+                "INSERT INTO pipeline.runs AS r (run_id, created, updated, deleted, problem)"
+                        + " SELECT * FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[])"
+                        + " AS i(run_id, created, updated, deleted, problem) ORDER BY i.run_id"
+                        + " ON CONFLICT (run_id) DO UPDATE SET created = r.created + excluded.created,"
+                        + " updated = r.updated + excluded.updated, deleted = r.deleted + excluded.deleted,"
+                        + " problem = coalesce(r.problem, excluded.problem)")) {
+            upsert.setArray(
+                    1,
+                    TableLayout.texts(
+                            connection, all.stream().map(Map.Entry::getKey).toArray(String[]::new)));
+            List<Function<Tally, Long>> counts = List.of(Tally::created, Tally::updated, Tally::deleted);
+            for (int i = 0; i < counts.size(); i++) {
+                Function<Tally, Long> of = counts.get(i);
+                upsert.setArray(
+                        2 + i,
+                        connection.createArrayOf(
+                                "bigint",
+                                all.stream()
+                                        .map(run -> of.apply(run.getValue()))
+                                        .toArray()));
+            }
+            upsert.setArray(
+                    5,
+                    TableLayout.texts(
+                            connection,
+                            all.stream().map(run -> run.getValue().problem()).toArray(String[]::new)));
+            upsert.executeUpdate();
         }
     }
 

@@ -79,6 +79,7 @@ public final class SinkLoop implements Component {
     private Delivery delivery;
     private int inventoryPartitions;
     private boolean rebalanced;
+    private boolean joined;
     private Instant settledAt = Instant.EPOCH;
 
     public SinkLoop(SinkSettings settings, MeterRegistry meters) {
@@ -175,6 +176,7 @@ public final class SinkLoop implements Component {
         expected.clear();
         assigned.clear();
         unpositioned.clear();
+        joined = false;
         opened.subscribe(List.of(topics.inventory().name(), topics.runs().name()), new ConsumerRebalanceListener() {
             @Override
             public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
@@ -187,6 +189,7 @@ public final class SinkLoop implements Component {
             @Override
             public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
                 rebalanced = true;
+                joined = true;
                 assigned.addAll(partitions);
                 unpositioned.addAll(partitions);
                 // Nothing may be read from where Kafka thinks we are: the offsets are in PostgreSQL.
@@ -226,7 +229,8 @@ public final class SinkLoop implements Component {
             return;
         }
         if (records.isEmpty()) {
-            if (unpositioned.isEmpty() && shape != null) {
+            // With more loops than partitions some have none: they stand by, and are well.
+            if (joined && unpositioned.isEmpty()) {
                 trouble = null;
             }
             if (!assigned.isEmpty() && Instant.now().isAfter(settledAt.plus(settings.settleInterval()))) {

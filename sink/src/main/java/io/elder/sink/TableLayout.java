@@ -59,6 +59,13 @@ final class TableLayout {
     private final List<Link> links = new ArrayList<>();
     private final Map<String, Actual> actuals;
     private final List<ElderTable.Column> unplaced = new ArrayList<>();
+
+    /** Columns that are too small for some of what records hold. */
+    private final List<ElderTable.Column> narrow = new ArrayList<>();
+
+    /** Words of records that may have no label of their own here, and the labels. */
+    private final Map<String, List<String>> labels = new LinkedHashMap<>();
+
     private final boolean nameIsUnique;
     private final String upsert;
     private final String refresh;
@@ -75,7 +82,11 @@ final class TableLayout {
             for (String name : shape.columns(table, column.name())) {
                 Actual actual = actuals.get(name);
                 if (actual != null && isFree(name)) {
-                    add(name, change -> text(change, column, actual));
+                    add(name, text(column, actual));
+                    if (column.type() == ElderTable.Type.INTEGER
+                            && actual.type().equals("int4")) {
+                        narrow.add(column);
+                    }
                     placed = true;
                 }
             }
@@ -99,6 +110,12 @@ final class TableLayout {
                         reference.name(), entity, "entity", actuals.get(entity).notNull(), "#entity"));
             }
         }
+        for (String word : List.of("type", "dependency_type")) {
+            Actual kind = actuals.get(word.equals("type") ? "entity_type" : word);
+            if (kind != null && !kind.labels().isEmpty()) {
+                labels.put(word, kind.labels());
+            }
+        }
         addIfThere("tenant_id", change -> change.tenantId == null ? null : change.tenantId.toString());
         addIfThere("is_active", change -> Boolean.toString(!change.deleted()));
         payload().ifPresent(column -> add(column, this::payload));
@@ -113,7 +130,7 @@ final class TableLayout {
             // lives.
             addWith(
                     "expires_at",
-                    change -> change.deleted() ? change.record.getObservedAt().toString() : null,
+                    change -> change.deleted() ? change.observedAt() : null,
                     "CASE WHEN excluded.deleted_at IS NOT NULL THEN excluded.expires_at"
                             + " WHEN t.deleted_at IS NOT NULL THEN NULL ELSE t.expires_at END");
         }
@@ -126,14 +143,13 @@ final class TableLayout {
                 addWith(name, change -> value, null);
             }
         });
-        add("source_key", Change::key);
+        // Not updated: an update of a key, even to what it is, locks the row against everybody who refers to it.
+        addWith("source_key", Change::key, null);
         add("content_hash", change -> Long.toString(change.row.getContentHash()));
         add("run_id", change -> change.record.getRunId());
-        add("observed_at", change -> change.record.getObservedAt().toString());
-        add(
-                "deleted_at",
-                change -> change.deleted() ? change.record.getObservedAt().toString() : null);
-        addIfThere("last_seen_at", change -> change.record.getObservedAt().toString());
+        add("observed_at", change -> change.observedAt());
+        add("deleted_at", change -> change.deleted() ? change.observedAt() : null);
+        addIfThere("last_seen_at", change -> change.observedAt());
         String unfilled = actuals.values().stream()
                 .filter(column -> column.notNull() && !column.hasDefault() && isFree(column.name()))
                 .map(Actual::name)
@@ -215,9 +231,7 @@ final class TableLayout {
                 2,
                 texts(
                         connection,
-                        changes.stream()
-                                .map(change -> change.record.getObservedAt().toString())
-                                .toArray(String[]::new)));
+                        changes.stream().map(change -> change.observedAt()).toArray(String[]::new)));
         statement.setArray(
                 3,
                 texts(
@@ -257,13 +271,14 @@ final class TableLayout {
         List<String> values = new ArrayList<>();
         List<String> updates = new ArrayList<>();
         List<String> aliases = new ArrayList<>();
+        String uniqueName = uniqueName().orElse("");
         for (int i = 0; i < fields.size(); i++) {
             Field field = fields.get(i);
             String name = '"' + field.column().name() + '"';
             columns.add(name);
             aliases.add("c" + i);
             values.add("i.c" + i + "::" + field.column().cast());
-            if (field.update() != null) {
+            if (field.update() != null && !field.column().name().equals(uniqueName)) {
                 updates.add(name + " = " + field.update());
             }
         }
@@ -343,43 +358,44 @@ final class TableLayout {
         };
     }
 
-    private String text(Change change, ElderTable.Column column, Actual actual) throws RefusedValue {
-        if (change.deleted()) {
-            if (column.name().equals("is_active")) {
-                return "false";
+    /** What a column of a record becomes. All that is the same for all rows is worked out here, once. */
+    private Text text(ElderTable.Column column, Actual actual) {
+        String name = column.name();
+        boolean isActive = name.equals("is_active");
+        String deletedStatus = name.equals("status") ? ElderShape.DELETED_STATUS.get(table.sqlName()) : null;
+        String whenDeleted = isActive ? "false" : deletedStatus;
+        boolean isName = nameColumn().filter(name::equals).isPresent();
+        String newRow = ElderShape.NEW_ROW.get(table.sqlName() + "." + actual.name());
+        String missing = isActive ? "true" : actual.notNull() ? newRow : null;
+        boolean isNarrow =
+                column.type() == ElderTable.Type.INTEGER && actual.type().equals("int4");
+        boolean isText = column.type() == ElderTable.Type.TEXT;
+        return change -> {
+            if (change.deleted() && whenDeleted != null) {
+                return whenDeleted;
             }
-            String status = ElderShape.DELETED_STATUS.get(table.sqlName());
-            if (column.name().equals("status") && status != null) {
-                return status;
+            if (isName && change.name != null) {
+                return change.name;
             }
-        }
-        if (change.name != null
-                && nameColumn().isPresent()
-                && nameColumn().get().equals(column.name())) {
-            return change.name;
-        }
-        String text = change.value(column.name()).orElse(null);
-        if (text == null) {
-            String newRow = ElderShape.NEW_ROW.get(table.sqlName() + "." + actual.name());
-            return column.name().equals("is_active") ? "true" : actual.notNull() ? newRow : null;
-        }
-        if (!actual.labels().isEmpty()) {
-            String word = text;
-            return ElderShape.label(actual.type(), actual.labels(), word)
-                    .orElseThrow(() -> new RefusedValue(table.sqlName() + "." + actual.name() + ": " + word
-                            + " (expected: one of " + String.join(", ", actual.labels()) + ")"));
-        }
-        if (overflows(text, column, actual)) {
-            return null;
-        }
-        return column.type() == ElderTable.Type.TEXT ? cut(text, actual.maxLength()) : text;
+            Object value = change.row.getValues().get(name);
+            if (value == null) {
+                return missing;
+            }
+            String text = value.toString();
+            if (!actual.labels().isEmpty()) {
+                return ElderShape.label(actual.type(), actual.labels(), text)
+                        .orElseThrow(() -> new RefusedValue(table.sqlName() + "." + actual.name() + ": " + text
+                                + " (expected: one of " + String.join(", ", actual.labels()) + ")"));
+            }
+            if (isNarrow && overflows(text)) {
+                return null;
+            }
+            return isText ? cut(text, actual.maxLength()) : text;
+        };
     }
 
     /** Shape A keeps sizes in 32 bits: what does not fit goes to the payload. */
-    private static boolean overflows(String text, ElderTable.Column column, Actual actual) {
-        if (column.type() != ElderTable.Type.INTEGER || !actual.type().equals("int4")) {
-            return false;
-        }
+    private static boolean overflows(String text) {
         try {
             long value = Long.parseLong(text);
             return value != (int) value;
@@ -404,22 +420,16 @@ final class TableLayout {
                 more.put(column.name(), value);
             }
         }
-        for (Field field : fields) {
-            ElderTable.Column column = table.columns().get(field.column().name());
-            if (column != null
-                    && change.value(column.name())
-                            .filter(text -> overflows(text, column, field.column()))
-                            .isPresent()) {
-                more.put(column.name(), change.row.getValues().get(column.name()));
+        for (ElderTable.Column column : narrow) {
+            Object value = change.row.getValues().get(column.name());
+            if (value != null && overflows(value.toString())) {
+                more.put(column.name(), value);
             }
         }
-        for (String word : List.of("type", "dependency_type")) {
-            Actual kind = actuals.get(word.equals("type") ? "entity_type" : word);
-            String text = change.value(word).orElse(null);
-            if (kind != null && !kind.labels().isEmpty() && text != null) {
-                if (kind.labels().stream().noneMatch(text::equalsIgnoreCase)) {
-                    more.put(word, text);
-                }
+        for (Map.Entry<String, List<String>> kind : labels.entrySet()) {
+            String text = change.value(kind.getKey()).orElse(null);
+            if (text != null && kind.getValue().stream().noneMatch(text::equalsIgnoreCase)) {
+                more.put(kind.getKey(), text);
             }
         }
         if (!actuals.containsKey("tags") && !change.row.getTags().isEmpty()) {

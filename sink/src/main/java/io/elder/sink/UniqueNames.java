@@ -1,6 +1,7 @@
 package io.elder.sink;
 
 import io.elder.schemas.ResourceKey;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -15,25 +16,38 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * Keeps names unique where Elder demands it over all tenants: user names and group names. A live row holds its name against
- * later ones, which get a suffix made from their key; a soft-deleted row gives its name up to whoever claims it; and when a
- * name becomes free, the first of those that had to take a suffix is promoted to it.
+ * Keeps names unique where Elder demands it over all tenants: user names and group names. Of all rows that want a name one
+ * has it, the others a suffix made from their key: the living come before the deleted, then people's rows, then the smallest
+ * key. Who has a suffix is noted with the name that it wants ({@code pipeline.name_claims}), so that {@link #award} comes to
+ * the same whatever was written first, and by whom.
  */
 final class UniqueNames {
-    private record Holder(long id, String key, String name, boolean deleted, Instant observedAt, Long contentHash) {
-        /** Whether writing this change would leave the row as it is: it came too late, or says nothing new. */
-        boolean outlasts(Change change) {
-            boolean same = contentHash != null && contentHash == change.row.getContentHash();
-            return isNewerThan(change) || (same && deleted == change.deleted());
-        }
+    private static final String TAKEN = "23505";
 
+    private record Holder(long id, String key, String name, boolean deleted, Instant observedAt) {
         boolean isNewerThan(Change change) {
             return observedAt != null && observedAt.isAfter(change.record.getObservedAt());
+        }
+    }
+
+    /** A row that has a name, or that was denied it and claims it. */
+    private record Contender(String name, long id, String key, String has, boolean claims) {
+        boolean hasIt() {
+            return name.equals(has);
+        }
+    }
+
+    /** What is not as it must be: who gets a name, who has it instead, and claims that are void. */
+    private record Dispute(List<Contender> winners, List<Contender> holders, List<Contender> claims) {
+        List<Contender> all() {
+            return Stream.of(winners, holders, claims).flatMap(List::stream).toList();
         }
     }
 
@@ -42,6 +56,9 @@ final class UniqueNames {
     private final String table;
     private final String column;
     private final boolean plain;
+    private final Map<String, Holder> current = new HashMap<>();
+    private final Map<String, String> denied = new HashMap<>();
+    private final Set<String> moved = new HashSet<>();
 
     UniqueNames(Connection connection, TableLayout layout, boolean plain) {
         this.connection = connection;
@@ -51,140 +68,133 @@ final class UniqueNames {
         this.plain = plain;
     }
 
+    /** Whether any row has to do without the name that it wants. */
+    static boolean anyDenied(Connection connection) throws SQLException {
+        try (PreparedStatement query = connection.prepareStatement("SELECT EXISTS (SELECT FROM pipeline.name_claims)");
+                ResultSet row = query.executeQuery()) {
+            return row.next() && row.getBoolean(1);
+        }
+    }
+
     /**
-     * Gives every change its name and moves soft-deleted and departing holders out of the way.
+     * Gives every change a name that no other row has: the one that it wants if it can, else one with a suffix.
      *
      * @param refused told of changes that can't have a name
-     * @return names that may be free once the changes are written, for {@link #promote}
      */
-    Set<String> settle(List<Change> changes, Map<Change, String> refused) throws SQLException {
+    void assign(List<Change> changes, Map<Change, String> refused) throws SQLException {
         Map<String, Change> byKey = new LinkedHashMap<>();
-        Map<Change, String> wanted = new HashMap<>();
+        Map<String, String> wanted = new HashMap<>();
         for (Change change : changes) {
             byKey.put(change.key(), change);
-            wanted.put(change, layout.wantedName(change, plain));
+            wanted.put(change.key(), layout.wantedName(change, plain));
         }
         Map<String, Holder> byName = new HashMap<>();
-        Map<String, Holder> current = new HashMap<>();
         for (Holder holder : holders(wanted.values(), byKey.keySet())) {
             byName.put(holder.name(), holder);
             if (holder.key() != null) {
                 current.put(holder.key(), holder);
             }
         }
-        Set<String> freed = new TreeSet<>();
         Set<String> taken = new HashSet<>();
-        Map<Long, String> renames = new LinkedHashMap<>();
-        List<String[]> claims = new ArrayList<>();
-        List<Change> claimants = new ArrayList<>();
-        for (Change change : changes) {
-            Holder own = current.get(change.key());
-            if (own != null && own.outlasts(change)) {
-                // It neither takes nor gives up a name.
-                change.name = own.name();
-                taken.add(own.name());
-            } else {
-                claimants.add(change);
-            }
-        }
-        // Who holds a name and keeps it comes first, then the living, then by key: the same on every replay.
-        claimants.sort(Comparator.comparing((Change change) -> {
-                    Holder own = current.get(change.key());
-                    return own == null || change.deleted() || !own.name().equals(wanted.get(change));
-                })
-                .thenComparing(Change::deleted)
-                .thenComparing(Change::key));
-        for (Change change : claimants) {
-            String name = wanted.get(change);
+        List<Change> livingFirst = new ArrayList<>(changes);
+        livingFirst.sort(Comparator.comparing(Change::deleted).thenComparing(Change::key));
+        for (Change change : livingFirst) {
+            String name = wanted.get(change.key());
             Holder own = current.get(change.key());
             Holder holder = byName.get(name);
-            boolean free = !taken.contains(name) && isFree(change, name, holder, byKey, wanted);
-            if (free) {
-                change.name = name;
-                if (holder != null && !change.key().equals(holder.key())) {
-                    renames.put(holder.id(), suffixed(holder.name(), keyOf(holder)));
-                }
-            } else {
-                if (plain && !change.deleted()) {
-                    refused.put(
-                            change,
-                            table + "." + column + ": " + name
-                                    + " is taken (expected: a name of its own; IDENTITY_NAMING=prefixed allows a suffix)");
-                    continue;
-                }
-                change.name = suffixed(name, change.key());
-                if (!change.deleted()) {
-                    claims.add(new String[] {name, change.key()});
-                }
-            }
-            taken.add(change.name);
-            if (own != null && !own.name().equals(change.name)) {
-                freed.add(own.name());
-                // Out of the way of a row of the same statement that takes its name.
-                renames.putIfAbsent(own.id(), suffixed(own.name(), change.key()));
-            }
-            if (change.deleted()) {
-                freed.add(change.name);
-            }
-        }
-        if (!claimants.isEmpty()) {
-            forget(claimants.stream().map(Change::key).toList());
-        }
-        for (String[] claim : claims) {
-            claim(claim[0], claim[1]);
-        }
-        rename(renames);
-        return freed;
-    }
-
-    /** Gives each name that is free, or held by a soft-deleted row, to the first live row that had to do without. */
-    void promote(Collection<String> freed) throws SQLException {
-        if (freed.isEmpty()) {
-            return;
-        }
-        Map<String, String> firsts = new LinkedHashMap<>();
-        String sql = "SELECT DISTINCT ON (c.name) c.name, c.source_key FROM pipeline.name_claims c JOIN " + table
-                + " t ON t.source_key = c.source_key WHERE c.table_name = ? AND c.name = ANY (?)"
-                + " AND t.deleted_at IS NULL ORDER BY c.name, c.source_key";
-        try (PreparedStatement query = connection.prepareStatement(sql)) {
-            query.setString(1, table);
-            query.setArray(2, TableLayout.texts(connection, freed.toArray(String[]::new)));
-            try (ResultSet claim = query.executeQuery()) {
-                while (claim.next()) {
-                    firsts.put(claim.getString(1), claim.getString(2));
-                }
-            }
-        }
-        if (firsts.isEmpty()) {
-            return;
-        }
-        List<Holder> holders = holders(firsts.keySet(), new HashSet<>(firsts.values()));
-        Map<String, Holder> byName =
-                holders.stream().collect(Collectors.toMap(Holder::name, holder -> holder, (one, other) -> one));
-        Map<Long, String> aside = new LinkedHashMap<>();
-        Map<Long, String> promotions = new LinkedHashMap<>();
-        Set<String> promoted = new HashSet<>();
-        for (Holder claimant : holders) {
-            String name = firsts.entrySet().stream()
-                    .filter(first -> first.getValue().equals(claimant.key()))
-                    .map(Map.Entry::getKey)
-                    .findFirst()
-                    .orElse(null);
-            Holder holder = name == null ? null : byName.get(name);
-            if (name == null || (holder != null && !holder.deleted())) {
+            if (own != null && own.isNewerThan(change)) {
+                // It comes too late to be written.
+                change.name = own.name();
                 continue;
             }
-            if (holder != null) {
-                aside.put(holder.id(), suffixed(name, keyOf(holder)));
+            if ((holder == null || change.key().equals(holder.key())) && taken.add(name)) {
+                change.name = name;
+            } else if (plain && !change.deleted() && !isLeft(name, holder, byKey, wanted)) {
+                refused.put(
+                        change,
+                        table + "." + column + ": " + name
+                                + " is taken (expected: a name of its own; IDENTITY_NAMING=prefixed allows a suffix)");
+                continue;
+            } else {
+                deny(change, name);
             }
-            promotions.put(claimant.id(), name);
-            promoted.add(claimant.key());
+            if (own != null && (change.deleted() || !own.name().equals(change.name))) {
+                moved.add(own.name());
+            }
         }
+    }
+
+    /**
+     * Gives a change another name if it is refused because another sink wrote the name meanwhile.
+     *
+     * @return whether it is worth another try
+     */
+    boolean yields(Change change, SQLException refusal) {
+        String name = change.name;
+        if (plain || denied.containsKey(change.key()) || !TAKEN.equals(refusal.getSQLState())) {
+            return false;
+        }
+        deny(change, name);
+        return true;
+    }
+
+    /**
+     * Renames rows that were there before, and notes who was denied a name. The statement that writes rows leaves names of
+     * existing ones alone: it would lock them against everybody who refers to them.
+     *
+     * @param ids of the rows that were written
+     * @param isNew by key
+     */
+    void settle(List<Change> written, Map<String, Integer> ids, Map<String, Boolean> isNew) throws SQLException {
+        Map<Long, String> renames = new LinkedHashMap<>();
+        Map<String, String> claims = new LinkedHashMap<>();
+        for (Change change : written) {
+            Holder own = current.get(change.key());
+            if (!isNew.get(change.key()) && (own == null || !own.name().equals(change.name))) {
+                renames.put((long) ids.get(change.key()), change.name);
+            }
+            if (denied.containsKey(change.key())) {
+                claims.put(change.key(), denied.get(change.key()));
+            }
+        }
+        rename(renames);
+        claim(claims);
+    }
+
+    /** Gives the names that these changes let go of, or were denied, to whom they belong. */
+    void awardMoved() throws SQLException {
+        Set<String> names = new TreeSet<>(moved);
+        names.addAll(denied.values());
+        if (!names.isEmpty()) {
+            award(Optional.of(names));
+        }
+    }
+
+    /**
+     * Gives each name to the first of the rows that want it.
+     *
+     * @param names which; all that somebody was denied if empty
+     */
+    void award(Optional<Set<String>> names) throws SQLException {
+        List<Contender> disputed = dispute(names).all();
+        if (disputed.isEmpty()) {
+            return;
+        }
+        // In one order, so that two sinks that come to the same at once wait for each other; then what is true is read
+        // again.
+        lock(disputed);
+        Dispute dispute = dispute(names);
+        Map<Long, String> aside = new LinkedHashMap<>();
+        dispute.holders().forEach(holder -> aside.put(holder.id(), suffixed(holder.name(), keyOf(holder))));
         rename(aside);
+        Map<Long, String> promotions = new LinkedHashMap<>();
+        dispute.winners().forEach(winner -> promotions.put(winner.id(), winner.name()));
         rename(promotions);
-        if (!promoted.isEmpty()) {
-            forget(promoted);
-        }
+        claim(dispute.holders().stream()
+                .filter(holder -> holder.key() != null)
+                .collect(Collectors.toMap(Contender::key, Contender::name)));
+        forget(Stream.concat(dispute.winners().stream(), dispute.claims().stream())
+                .toList());
     }
 
     /** The name without the provider, and the account if that is in it too: {@code aws:123456789012:ci} is {@code ci}. */
@@ -210,40 +220,35 @@ final class UniqueNames {
 
     private String suffixed(String name, String key) {
         String suffix = suffix(key);
-        String base = name.endsWith(suffix) ? name.substring(0, name.length() - suffix.length()) : name;
-        return (layout.nameLength() == 0 ? base : TableLayout.cut(base, layout.nameLength() - suffix.length()))
+        return (layout.nameLength() == 0 ? name : TableLayout.cut(name, layout.nameLength() - suffix.length()))
                 + suffix;
     }
 
-    private static String keyOf(Holder holder) {
-        return holder.key() == null ? "row " + holder.id() : holder.key();
+    private void deny(Change change, String name) {
+        change.name = suffixed(name, change.key());
+        denied.put(change.key(), name);
     }
 
-    private static boolean isFree(
-            Change claimant, String name, Holder holder, Map<String, Change> batch, Map<Change, String> wanted) {
-        if (holder == null || claimant.key().equals(holder.key())) {
-            return true;
-        }
-        if (claimant.deleted()) {
-            // A row that is gone takes no name from anyone.
-            return false;
-        }
-        if (holder.deleted()) {
-            Change next = holder.key() == null ? null : batch.get(holder.key());
-            return next == null || next.deleted() || !name.equals(wanted.get(next)) || holder.outlasts(next);
+    private static String keyOf(Contender row) {
+        return row.key() == null ? "row " + row.id() : row.key();
+    }
+
+    /** Whether the holder of a name is deleted, or lets go of it in this batch. */
+    private static boolean isLeft(String name, Holder holder, Map<String, Change> batch, Map<String, String> wanted) {
+        if (holder == null || holder.deleted()) {
+            return holder != null;
         }
         Change next = holder.key() == null ? null : batch.get(holder.key());
-        return next != null && !holder.outlasts(next) && (next.deleted() || !name.equals(wanted.get(next)));
+        return next != null && !holder.isNewerThan(next) && (next.deleted() || !name.equals(wanted.get(holder.key())));
     }
 
     private List<Holder> holders(Collection<String> names, Collection<String> keys) throws SQLException {
         List<Holder> holders = new ArrayList<>();
-        String sql =
-                "SELECT id, source_key, \"" + column + "\", deleted_at IS NOT NULL, observed_at, content_hash FROM "
-                        + table + " WHERE \"" + column + "\" = ANY (?) OR source_key = ANY (?) ORDER BY id";
+        String sql = "SELECT id, source_key, \"" + column + "\", deleted_at IS NOT NULL, observed_at FROM " + table
+                + " WHERE \"" + column + "\" = ANY (?) OR source_key = ANY (?)";
         try (PreparedStatement query = connection.prepareStatement(sql)) {
-            query.setArray(1, TableLayout.texts(connection, names.toArray(String[]::new)));
-            query.setArray(2, TableLayout.texts(connection, keys.toArray(String[]::new)));
+            query.setArray(1, texts(names));
+            query.setArray(2, texts(keys));
             try (ResultSet row = query.executeQuery()) {
                 while (row.next()) {
                     OffsetDateTime observedAt = row.getObject(5, OffsetDateTime.class);
@@ -252,12 +257,65 @@ final class UniqueNames {
                             row.getString(2),
                             row.getString(3),
                             row.getBoolean(4),
-                            observedAt == null ? null : observedAt.toInstant(),
-                            row.getObject(6, Long.class)));
+                            observedAt == null ? null : observedAt.toInstant()));
                 }
             }
         }
         return holders;
+    }
+
+    private Dispute dispute(Optional<Set<String>> names) throws SQLException {
+        Dispute dispute = new Dispute(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        Map<String, Contender> winners = new HashMap<>();
+        for (Contender one : contenders(names)) {
+            boolean isVoid = one.claims() && (one.hasIt() || !one.has().equals(suffixed(one.name(), keyOf(one))));
+            if (isVoid) {
+                dispute.claims().add(one);
+                continue;
+            }
+            Contender winner = winners.putIfAbsent(one.name(), one);
+            if (winner == null && !one.hasIt()) {
+                dispute.winners().add(one);
+            } else if (winner != null && one.hasIt()) {
+                dispute.holders().add(one);
+            }
+        }
+        return dispute;
+    }
+
+    /** All who have or claim a name that somebody claims, in the order in which they may have it. */
+    private List<Contender> contenders(Optional<Set<String>> names) throws SQLException {
+        String name = "t.\"" + column + '"';
+        String sql = "WITH c AS (SELECT name, source_key FROM pipeline.name_claims WHERE table_name = ?"
+                + (names.isPresent() ? " AND name = ANY (?)" : "")
+                + ") SELECT * FROM (SELECT c.name AS wanted, t.id, t.source_key, " + name
+                + ", true AS claims, t.deleted_at IS NOT NULL AS deleted FROM c JOIN " + table
+                + " t ON t.source_key = c.source_key UNION ALL SELECT " + name + ", t.id, t.source_key, " + name
+                + ", false, t.deleted_at IS NOT NULL FROM (SELECT DISTINCT c.name FROM c) c JOIN " + table + " t ON "
+                + name
+                + " = c.name) w ORDER BY wanted, deleted, source_key COLLATE \"C\" NULLS FIRST";
+        List<Contender> contenders = new ArrayList<>();
+        try (PreparedStatement query = connection.prepareStatement(sql)) {
+            query.setString(1, table);
+            if (names.isPresent()) {
+                query.setArray(2, texts(names.get()));
+            }
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    contenders.add(new Contender(
+                            row.getString(1), row.getLong(2), row.getString(3), row.getString(4), row.getBoolean(5)));
+                }
+            }
+        }
+        return contenders;
+    }
+
+    private void lock(List<Contender> rows) throws SQLException {
+        try (PreparedStatement lock =
+                connection.prepareStatement("SELECT id FROM " + table + " WHERE id = ANY (?) ORDER BY id FOR UPDATE")) {
+            lock.setArray(1, ids(rows.stream().map(Contender::id).toList()));
+            lock.executeQuery().close();
+        }
     }
 
     private void rename(Map<Long, String> names) throws SQLException {
@@ -267,28 +325,48 @@ final class UniqueNames {
         String sql = "UPDATE " + table + " t SET \"" + column + "\" = i.name, updated_at = now()"
                 + " FROM unnest(?::bigint[], ?::text[]) AS i(id, name) WHERE t.id = i.id";
         try (PreparedStatement update = connection.prepareStatement(sql)) {
-            update.setArray(1, connection.createArrayOf("bigint", names.keySet().toArray()));
-            update.setArray(2, TableLayout.texts(connection, names.values().toArray(String[]::new)));
+            update.setArray(1, ids(names.keySet()));
+            update.setArray(2, texts(names.values()));
             update.executeUpdate();
         }
     }
 
-    private void forget(Collection<String> keys) throws SQLException {
-        try (PreparedStatement delete = connection.prepareStatement(
-                "DELETE FROM pipeline.name_claims WHERE table_name = ? AND source_key = ANY (?)")) {
-            delete.setString(1, table);
-            delete.setArray(2, TableLayout.texts(connection, keys.toArray(String[]::new)));
+    /** Notes what rows want, by their keys. */
+    private void claim(Map<String, String> names) throws SQLException {
+        if (names.isEmpty()) {
+            return;
+        }
+        try (PreparedStatement insert = connection.prepareStatement(
+                "INSERT INTO pipeline.name_claims (table_name, name, source_key) SELECT ?, i.name, i.key"
+                        + " FROM unnest(?::text[], ?::text[]) AS i(name, key) ORDER BY i.name, i.key"
+                        + " ON CONFLICT DO NOTHING")) {
+            insert.setString(1, table);
+            insert.setArray(2, texts(names.values()));
+            insert.setArray(3, texts(names.keySet()));
+            insert.executeUpdate();
+        }
+    }
+
+    /** Only claims of rows that are locked: another sink may just deny one the same name again. */
+    private void forget(List<Contender> served) throws SQLException {
+        if (served.isEmpty()) {
+            return;
+        }
+        try (PreparedStatement delete = connection.prepareStatement("DELETE FROM pipeline.name_claims c"
+                + " USING unnest(?::text[], ?::text[]) AS i(name, key)"
+                + " WHERE c.table_name = ? AND c.name = i.name AND c.source_key = i.key")) {
+            delete.setArray(1, texts(served.stream().map(Contender::name).toList()));
+            delete.setArray(2, texts(served.stream().map(Contender::key).toList()));
+            delete.setString(3, table);
             delete.executeUpdate();
         }
     }
 
-    private void claim(String name, String key) throws SQLException {
-        try (PreparedStatement insert = connection.prepareStatement(
-                "INSERT INTO pipeline.name_claims (table_name, name, source_key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")) {
-            insert.setString(1, table);
-            insert.setString(2, name);
-            insert.setString(3, key);
-            insert.executeUpdate();
-        }
+    private Array texts(Collection<String> values) throws SQLException {
+        return TableLayout.texts(connection, values.toArray(String[]::new));
+    }
+
+    private Array ids(Collection<Long> ids) throws SQLException {
+        return connection.createArrayOf("bigint", ids.toArray());
     }
 }

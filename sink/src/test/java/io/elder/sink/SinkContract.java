@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.schemas.avro.InventoryRecord;
 import io.elder.schemas.avro.Row;
+import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.db.Migrations;
 import io.elder.schemas.serde.AvroSchemas;
 import io.elder.sink.InventoryWriter.Incoming;
 import io.elder.sink.InventoryWriter.Refusal;
 import io.elder.sink.InventoryWriter.Rules;
+import io.elder.sink.InventoryWriter.Tally;
 import io.elder.sink.InventoryWriter.Written;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -24,14 +26,18 @@ import java.sql.Statement;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -290,7 +296,182 @@ abstract class SinkContract {
         assertThat(one("SELECT source_key FROM identities WHERE username = 'ldap:same'"))
                 .isEqualTo(USER + "2");
         apply(List.of(user(1, "same", 3)));
-        assertThat(names()).containsExactly("ldap:same", "ldap:same" + UniqueNames.suffix(USER + "1"));
+        assertThat(names()).containsExactly("ldap:same", "ldap:same" + UniqueNames.suffix(USER + "2"));
+    }
+
+    @Test
+    void aNameThatAnotherSinkIsJustGivingUpIsAwardedWhenThingsAreSettled() throws SQLException {
+        if (shape == ElderShape.C) {
+            return; // Names are not unique there.
+        }
+        apply(List.of(user(1, "same", 1)));
+        try (Connection other = server.connect(database)) {
+            other.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT).write(other, List.of(deleted(user(1, "same", 2))), false);
+            apply(List.of(user(2, "same", 2)));
+            other.commit();
+        }
+        assertThat(names()).containsExactly("ldap:same", "ldap:same" + UniqueNames.suffix(USER + "2"));
+        settle();
+        assertThat(one("SELECT source_key FROM identities WHERE username = 'ldap:same'"))
+                .isEqualTo(USER + "2");
+        assertThat(one("SELECT username FROM identities WHERE source_key = '" + USER + "1'"))
+                .isEqualTo("ldap:same" + UniqueNames.suffix(USER + "1"));
+        List<String> settled = tables();
+        settle();
+        assertThat(tables()).isEqualTo(settled);
+    }
+
+    /** Two sinks write namesakes that come, go and are renamed, in any order: the names follow from the rows alone. */
+    @Test
+    void anyInterleavingOfTwoSinksGivesTheSameNames() throws Exception {
+        if (shape == ElderShape.C) {
+            return; // Names are not unique there.
+        }
+        for (int seed = 0; seed < 2; seed++) {
+            freshDatabase();
+            Map<String, Incoming> last = new TreeMap<>();
+            List<Thread> sinks = new ArrayList<>();
+            List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
+            for (int sink = 0; sink < 2; sink++) {
+                List<List<Incoming>> log = namesakes(new Random(seed * 2L + sink), sink);
+                log.forEach(batch -> batch.forEach(one -> last.put(one.key(), one)));
+                sinks.add(Thread.ofPlatform()
+                        .uncaughtExceptionHandler((thread, failure) -> failures.add(failure))
+                        .start(() -> deliver(log)));
+            }
+            for (Thread sink : sinks) {
+                sink.join();
+            }
+            assertThat(failures).isEmpty();
+            settle();
+            Map<String, String> expected = new TreeMap<>();
+            Set<String> taken = new HashSet<>();
+            last.values().stream()
+                    .sorted(Comparator.comparing((Incoming one) -> row(one).getDeleted())
+                            .thenComparing(Incoming::key))
+                    .forEach(one -> {
+                        String name = (String) row(one).getValues().get("username");
+                        expected.put(one.key(), taken.add(name) ? name : name + UniqueNames.suffix(one.key()));
+                    });
+            assertThat(namesByKey()).as("seed %d", seed).isEqualTo(expected);
+        }
+    }
+
+    /** Batches of one partition: ten people with four names between them, who are also called like those of the other one. */
+    private List<List<Incoming>> namesakes(Random random, int partition) {
+        List<List<Incoming>> batches = new ArrayList<>();
+        for (int time = 1; time <= 25; time++) {
+            Map<Integer, Incoming> batch = new TreeMap<>();
+            for (int i = 0; i <= random.nextInt(6); i++) {
+                int number = 2 * random.nextInt(10) + partition;
+                Incoming user = user(number, "name" + random.nextInt(4), time);
+                batch.put(number, random.nextInt(3) == 0 ? deleted(user) : user);
+            }
+            batches.add(new ArrayList<>(batch.values()));
+        }
+        return batches;
+    }
+
+    /** As the loop of a sink does it: what is refused is looked for carefully, anything else is tried again. */
+    private void deliver(List<List<Incoming>> batches) {
+        InventoryWriter own = new InventoryWriter(shape, Rules.DEFAULT);
+        try (Connection connection = server.connect(database)) {
+            connection.setAutoCommit(false);
+            for (List<Incoming> batch : batches) {
+                boolean careful = false;
+                for (boolean done = false; !done; ) {
+                    try {
+                        assertThat(own.write(connection, batch, careful).refusals())
+                                .isEmpty();
+                        connection.commit();
+                        done = true;
+                    } catch (SQLException e) {
+                        connection.rollback();
+                        careful = !careful && DatabaseTrouble.isTheRow(e);
+                    }
+                }
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void whatIsBeingWrittenMayBeReferredToByAnotherSink() throws SQLException {
+        apply(company(1));
+        try (Connection other = server.connect(database);
+                Connection connection = server.connect(database)) {
+            other.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT)
+                    .write(other, List.of(ou(1, null, 2), ou(3, 2, 2), user(1, "user1", 2), group(1, 2)), false);
+            connection.setAutoCommit(false);
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("SET lock_timeout TO '2s'");
+            }
+            // User 1 is not of group 1 yet.
+            Incoming more = row(
+                    "identity_group_memberships",
+                    MEMBER + "more",
+                    1,
+                    Map.of("provider_member_id", "uid=1"),
+                    Map.of("identity", USER + 1, "group", GROUP + 1),
+                    null);
+            assertThat(writer.write(connection, List.of(more, ou(4, 1, 1), user(7, "user7", 1)), false)
+                            .refusals())
+                    .isEmpty();
+            connection.commit();
+            other.commit();
+        }
+        assertThat(count("identity_group_memberships WHERE source_key IS NOT NULL"))
+                .isEqualTo(7);
+    }
+
+    @Test
+    void sinksThatNoteMarksOfManyScopesDoNotWaitForEachOtherInACircle() throws Exception {
+        List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
+        List<Thread> sinks = new ArrayList<>();
+        for (int sink = 0; sink < 2; sink++) {
+            int partition = sink;
+            sinks.add(Thread.ofPlatform()
+                    .uncaughtExceptionHandler((thread, failure) -> failures.add(failure))
+                    .start(() -> mark(partition)));
+        }
+        for (Thread sink : sinks) {
+            sink.join();
+        }
+        assertThat(failures).isEmpty();
+        assertThat(one("SELECT min(marks) || ' ' || max(marks) || ' ' || count(*) FROM pipeline.scope_progress"))
+                .isEqualTo("40 40 15");
+    }
+
+    /** Forty marks for each of three runs' five scopes, in any order. */
+    private void mark(int partition) {
+        RunLedger ledger = new RunLedger(shape);
+        Random random = new Random(partition);
+        try (Connection connection = server.connect(database)) {
+            connection.setAutoCommit(false);
+            for (int raw = 0; raw < 20; raw++) {
+                List<RunLedger.Mark> marks = new ArrayList<>();
+                Map<String, Tally> runs = new TreeMap<>();
+                for (int i = 0; i < 15; i++) {
+                    ScopeMark mark = new ScopeMark(raw, 20, "sealed", null, 0L, 0L, 0L);
+                    String run = (i % 3 + 1) + ".a1";
+                    runs.put(run, Tally.NONE);
+                    marks.add(new RunLedger.Mark(
+                            new InventoryRecord("mark", "ldap/dir/-/" + i / 3, run, T0, mark),
+                            mark,
+                            new ConsumerRecord<>("inventory", partition, raw, new byte[0], new byte[0])));
+                }
+                Collections.shuffle(marks, random);
+                ledger.count(connection, runs);
+                ledger.mark(connection, marks, 2);
+                assertThat(ledger.closable(connection, runs.keySet())).isEmpty();
+                connection.commit();
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test
@@ -749,7 +930,7 @@ abstract class SinkContract {
         Row row = Row.newBuilder()
                 .setTable(table)
                 .setDeleted(false)
-                .setContentHash(new TreeMap<>(values).hashCode() * 31L + references.hashCode())
+                .setContentHash((new TreeMap<>(values) + " " + new TreeMap<>(references)).hashCode())
                 .setValues(new HashMap<>(values))
                 .setReferences(references)
                 .setAttributes(attributes)
@@ -770,6 +951,7 @@ abstract class SinkContract {
             connection.setAutoCommit(false);
             Written written = writer.write(connection, batch, false);
             assertThat(written.refusals()).isEmpty();
+            new RunLedger(shape).count(connection, written.runs());
             connection.commit();
         }
     }
@@ -806,6 +988,23 @@ abstract class SinkContract {
             }
         }
         return all;
+    }
+
+    private static Row row(Incoming one) {
+        return (Row) one.record().getBody();
+    }
+
+    private Map<String, String> namesByKey() throws SQLException {
+        Map<String, String> names = new TreeMap<>();
+        try (Connection connection = server.connect(database);
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "SELECT source_key, username FROM identities WHERE source_key IS NOT NULL")) {
+            while (row.next()) {
+                names.put(row.getString(1), row.getString(2));
+            }
+        }
+        return names;
     }
 
     private List<String> names() throws SQLException {

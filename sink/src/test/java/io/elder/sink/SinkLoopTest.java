@@ -100,6 +100,22 @@ final class SinkLoopTest {
     }
 
     @Test
+    void aLoopThatIsLeftWithoutPartitionsStandsByAndIsWell() throws Exception {
+        List<SinkLoop> loops = new ArrayList<>();
+        try (Site site = new Site(server, ElderShape.A)) {
+            for (int i = 0; i <= Site.PARTITIONS; i++) {
+                loops.add(site.sink());
+            }
+            await().atMost(SOON)
+                    .until(() -> loops.stream().allMatch(loop -> loop.health().ok()));
+            site.users(0, 20, 1);
+            site.awaitUsers(20);
+        } finally {
+            loops.forEach(SinkLoop::close);
+        }
+    }
+
+    @Test
     void aDatabaseThatIsAwayIsWaitedFor() throws Exception {
         Path own = directory.resolve("away");
         EmbeddedDatabase away = EmbeddedDatabase.start(own, 0, EmbeddedDatabase.Durability.FAST);
