@@ -41,7 +41,13 @@ final class FaultCampaign {
     private static final String RUNS =
             "select run_id, status, coalesce(error, ''), discovered, created, updated, deleted,"
                     + " extract(epoch from visible_at - started_at) from pipeline.runs"
-                    + " where visible_at is not null order by started_at";
+                    + " where provider = 'ldap' and visible_at is not null order by started_at";
+
+    /** What is changed and watched while things fail. */
+    static final String DIRECTORY = "directory";
+
+    static final String MEMBERS = "members";
+    static final Set<String> PARTS = Set.of(DIRECTORY, MEMBERS);
 
     /** What a sync is to find; they follow each other in this order, from CHANGES on again and again. */
     enum Round {
@@ -92,12 +98,13 @@ final class FaultCampaign {
     private final long seed;
     private final Duration gap;
     private final Set<String> kinds;
+    private final Set<String> parts;
     private final PrintStream out;
     private final FaultReport report;
     private final FaultOracle oracle = new FaultOracle();
     private final Map<String, Long> recovering = new ConcurrentHashMap<>();
     private final long begin = System.nanoTime();
-    private volatile String phase = Round.FIRST.toString();
+    private volatile String phase = "between syncs";
     private volatile int asked;
     private volatile boolean isQuiet;
     private volatile boolean mayFail;
@@ -108,14 +115,24 @@ final class FaultCampaign {
     /**
      * @param gap the longest time between the recovery from a fault and the next, and of a fault that lasts
      * @param kinds of {@link Fault#KINDS}
+     * @param parts of {@link #PARTS}
      */
-    FaultCampaign(Path folder, int records, int faults, long seed, Duration gap, Set<String> kinds, PrintStream out) {
+    FaultCampaign(
+            Path folder,
+            int records,
+            int faults,
+            long seed,
+            Duration gap,
+            Set<String> kinds,
+            Set<String> parts,
+            PrintStream out) {
         this.folder = folder;
         this.records = records;
         this.faults = faults;
         this.seed = seed;
         this.gap = gap;
         this.kinds = kinds;
+        this.parts = parts;
         this.out = out;
         this.report = new FaultReport(records, faults, seed);
     }
@@ -124,40 +141,68 @@ final class FaultCampaign {
         out.printf(Locale.ROOT, "%d records, %d faults, seed %d; logs are in %s%n", records, faults, seed, folder);
         try (FaultDirectory directory = new FaultDirectory(records, seed);
                 FaultySite site = new FaultySite(folder, directory.port());
-                RoleProcesses roles = new RoleProcesses(folder, environment(site))) {
+                FaultMembers members = new FaultMembers(site, seed, this::say);
+                RoleProcesses roles = new RoleProcesses(folder, environment(site, members))) {
             for (String role : RoleProcesses.ROLES) {
-                roles.start(role);
+                roles.start(role, site.environment(role));
             }
             roles.awaitHealthy(UP);
             say("all roles are healthy");
-            expected = directory.expected();
-            int job = ask(
-                    site, connection -> createJob(connection, site.toDirectory().port()));
-            Thread driver = Thread.ofPlatform().name("syncs").start(() -> drive(site, directory, job));
+            List<Thread> drivers = new ArrayList<>();
+            int job = 0;
+            if (parts.contains(DIRECTORY)) {
+                expected = directory.expected();
+                job = ask(
+                        site,
+                        connection -> createJob(connection, site.toDirectory().port()));
+                int ours = job;
+                drivers.add(driver("syncs", () -> drive(site, directory, ours)));
+            }
+            if (parts.contains(MEMBERS)) {
+                drivers.add(driver("memberships", () -> members.drive(() -> isQuiet)));
+            }
             try {
-                strike(roles, Fault.all(roles, site));
+                strike(roles, Fault.all(roles, site, members));
+                roles.awaitHealthy(UP);
+                say("the last fault is over");
             } finally {
                 isQuiet = true;
-                driver.join();
+                for (Thread driver : drivers) {
+                    driver.join();
+                }
             }
             if (driverFailure != null) {
                 throw driverFailure;
             }
-            roles.awaitHealthy(UP);
-            say("the last fault is over; once more, undisturbed");
-            sync(site, Round.QUIET, job);
+            if (parts.contains(DIRECTORY)) {
+                say("once more, undisturbed");
+                sync(site, Round.QUIET, job);
+            }
             last(site, job);
+            if (parts.contains(MEMBERS)) {
+                report.members(members);
+            }
             report.finish(seconds());
             return report;
         }
     }
 
+    private Thread driver(String name, Fault.Step work) {
+        return Thread.ofPlatform().name(name).start(() -> {
+            try {
+                work.take();
+            } catch (Exception e) {
+                driverFailure = e;
+            }
+        });
+    }
+
     /** A question to the database, which may be away, read-only or crash meanwhile. */
-    private interface Question<T> {
+    interface Question<T> {
         T ask(Connection connection) throws SQLException;
     }
 
-    private static <T> T ask(FaultySite site, Question<T> question) throws SQLException, InterruptedException {
+    static <T> T ask(FaultySite site, Question<T> question) throws SQLException, InterruptedException {
         long end = System.nanoTime() + UP.toNanos();
         while (true) {
             try (Connection connection = site.connect()) {
@@ -172,8 +217,11 @@ final class FaultCampaign {
         }
     }
 
-    private static Map<String, String> environment(FaultySite site) {
+    private Map<String, String> environment(FaultySite site, FaultMembers members) {
         Map<String, String> environment = new LinkedHashMap<>(site.environment());
+        if (parts.contains(MEMBERS)) {
+            environment.putAll(members.environment());
+        }
         environment.put("DISCOVERY_JOB_TIMEOUT", "20m");
         // The directory may be away for as long as a fault lasts.
         environment.put("SYNC_MAX_RETRIES", "8");
@@ -202,19 +250,16 @@ final class FaultCampaign {
     }
 
     /** Changes and syncs, until the last fault is over; ends with a directory that is as it should be. */
-    private void drive(FaultySite site, FaultDirectory directory, int job) {
-        try {
-            Round round = Round.FIRST;
+    private void drive(FaultySite site, FaultDirectory directory, int job)
+            throws SQLException, LDAPException, InterruptedException {
+        Round round = Round.FIRST;
+        sync(site, round, job);
+        boolean wasHeld = false;
+        while (!isQuiet || !wasHeld || round == Round.MASS_DELETION) {
+            round = round.next();
+            change(directory, round);
             sync(site, round, job);
-            boolean wasHeld = false;
-            while (!isQuiet || !wasHeld || round == Round.MASS_DELETION) {
-                round = round.next();
-                change(directory, round);
-                sync(site, round, job);
-                wasHeld |= round == Round.MASS_DELETION;
-            }
-        } catch (SQLException | LDAPException | InterruptedException | RuntimeException e) {
-            driverFailure = e;
+            wasHeld |= round == Round.MASS_DELETION;
         }
     }
 
@@ -350,7 +395,10 @@ final class FaultCampaign {
         int inSync = 0;
         for (int i = 1; i <= faults && driverFailure == null; i++) {
             // Else a small campaign would spend all of them on the first sync, where nothing is deleted.
-            while (inSync >= Math.max(2, faults / 8) && asked == sync && driverFailure == null) {
+            while (parts.contains(DIRECTORY)
+                    && inSync >= Math.max(2, faults / 8)
+                    && asked == sync
+                    && driverFailure == null) {
                 note(roles);
                 Thread.sleep(POLL_MILLIS);
             }
@@ -366,7 +414,13 @@ final class FaultCampaign {
             String during = phase;
             long lasts = fault.lasting() ? random.nextLong(2 * gap.toNanos()) : 0;
             mayFail |= fault.mayFailARun();
-            fault.strike().take();
+            try {
+                fault.strike().take();
+            } catch (MarkedPoint.PointNotSeen e) {
+                say(fault.name() + ": " + e.getMessage());
+                report.notSeen(fault.name());
+                continue;
+            }
             watch(roles, lasts);
             fault.heal().take();
             mayFail |= fault.mayFailARun();
@@ -413,13 +467,24 @@ final class FaultCampaign {
     }
 
     private void last(FaultySite site, int job) throws SQLException, InterruptedException, ExecutionException {
-        for (ElderTable table : FaultOracle.TABLES) {
-            report.rows(table.sqlName(), oracle.counts(table));
-        }
         List<String> differences = new ArrayList<>();
-        try (Connection connection = site.connect();
-                Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select (select count(*) from pipeline.runs),"
+        if (parts.contains(DIRECTORY)) {
+            for (ElderTable table : FaultOracle.TABLES) {
+                report.rows(table.sqlName(), oracle.counts(table));
+            }
+            differences.addAll(ask(site, connection -> lastOfDirectory(connection, job)));
+        }
+        long letters = deadLetters(site);
+        if (letters > 0) {
+            differences.add(letters + " dead letters (expected: none)");
+        }
+        differences.forEach(report::difference);
+    }
+
+    private List<String> lastOfDirectory(Connection connection, int job) throws SQLException {
+        List<String> differences = new ArrayList<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("select (select count(*) from pipeline.runs where provider = 'ldap'),"
                         + " (select status || ' ' || coalesce(last_error, '') from discovery_jobs where id = " + job
                         + ")")) {
             row.next();
@@ -430,11 +495,7 @@ final class FaultCampaign {
                 differences.add("the job's status: " + row.getString(2) + " (expected: completed)");
             }
         }
-        long letters = deadLetters(site);
-        if (letters > 0) {
-            differences.add(letters + " dead letters (expected: none)");
-        }
-        differences.forEach(report::difference);
+        return differences;
     }
 
     private static long deadLetters(FaultySite site) throws InterruptedException, ExecutionException {

@@ -19,6 +19,7 @@ final class FaultReport {
     private final int faults;
     private final long seed;
     private final Map<String, Integer> struck = new TreeMap<>();
+    private final Map<String, Integer> notSeen = new TreeMap<>();
     private final Map<String, Integer> repeated = new TreeMap<>();
     private final Map<String, List<Double>> recoveries = new TreeMap<>();
     private final Map<String, Integer> during = new LinkedHashMap<>();
@@ -26,6 +27,7 @@ final class FaultReport {
     private final List<Sync> syncs = new ArrayList<>();
     private final List<String> differences = new ArrayList<>();
     private double seconds;
+    private FaultMembers members;
 
     FaultReport(int records, int faults, long seed) {
         this.records = records;
@@ -64,6 +66,11 @@ final class FaultReport {
         during.merge(phase, 1, Integer::sum);
     }
 
+    /** A point between two steps that did not come in time. */
+    void notSeen(String name) {
+        notSeen.merge(name, 1, Integer::sum);
+    }
+
     void recovery(String role, double after) {
         recoveries.computeIfAbsent(role, unused -> new ArrayList<>()).add(after);
     }
@@ -81,13 +88,20 @@ final class FaultReport {
         differences.add(difference);
     }
 
+    void members(FaultMembers some) {
+        members = some;
+        differences.addAll(some.differences());
+    }
+
     void finish(double took) {
         seconds = took;
     }
 
     void print(PrintStream out) {
-        out.printf(Locale.ROOT, "%n%-28s %6s%n", "fault", "times");
-        struck.forEach((fault, count) -> out.printf(Locale.ROOT, "%-28s %6d%n", fault, count));
+        out.printf(Locale.ROOT, "%n%-60s %6s%n", "fault", "times");
+        struck.forEach((fault, count) -> out.printf(Locale.ROOT, "%-60s %6d%n", fault, count));
+        notSeen.forEach((fault, count) ->
+                out.printf(Locale.ROOT, "%-60s %6d%n", fault + ", which did not come", count));
         out.printf(Locale.ROOT, "%n%-28s %6s %17s %9s%n", "role", "times", "healthy after", "longest");
         RoleProcesses.ROLES.forEach(role -> out.printf(
                 Locale.ROOT,
@@ -117,6 +131,17 @@ final class FaultReport {
                 (status, count) -> out.printf(Locale.ROOT, "%-28s %6d%n", "repeated, as they were " + status, count));
         out.printf(Locale.ROOT, "%n%-28s %8s %16s%n", "table", "live", "deleted softly");
         rows.forEach((table, counts) -> out.printf(Locale.ROOT, "%-28s %8d %16d%n", table, counts[0], counts[1]));
+        if (members != null) {
+            out.printf(Locale.ROOT, "%n%-44s %6s%n", "changes of Okta's memberships", "times");
+            members.made().forEach((kind, count) -> out.printf(Locale.ROOT, "%-44s %6d%n", kind, count));
+            out.printf(
+                    Locale.ROOT,
+                    "%d rounds compared, %d calls, of which %d changed something (expected: %s)%n",
+                    members.rounds(),
+                    members.calls(),
+                    members.effective(),
+                    members.expectedEffective());
+        }
         out.printf(
                 Locale.ROOT,
                 "%n%d records, %d faults, %d syncs compared, seed %d, %.0f s: %s%n",
@@ -149,6 +174,14 @@ final class FaultReport {
         ObjectNode tables = json.putObject("tables");
         rows.forEach((table, counts) ->
                 tables.putObject(table).put("live", counts[0]).put("deleted", counts[1]));
+        if (members != null) {
+            json.putObject("memberships")
+                    .put("rounds", members.rounds())
+                    .put("calls", members.calls())
+                    .put("effective_calls", members.effective())
+                    .put("expected_effective_calls", members.expectedEffective())
+                    .set("changes", new ObjectMapper().valueToTree(members.made()));
+        }
         ArrayNode found = json.putArray("differences");
         differences.forEach(found::add);
         return json;

@@ -18,8 +18,8 @@ import picocli.CommandLine.Spec;
         name = "faults",
         mixinStandardHelpOptions = true,
         description = {
-            "Lets processes, networks, the broker and the database fail at random moments while a generated directory is changed and synced again and again.",
-            "Whenever a run is visible, the tables must equal the directory, column by column. Exit code 1 if they ever did not."
+            "Lets processes, networks, the broker, the database and a provider fail at random moments while a generated directory is changed and synced again and again, and memberships of an Okta org are changed in Elder and at Okta.",
+            "Whenever a run is visible, the tables must equal the directory, column by column; Okta must come to what Elder decided, with as many calls as there were changes. Exit code 1 if they ever did not."
         })
 final class FaultsCommand implements Callable<Integer> {
     @Option(names = "--faults", defaultValue = "60", description = "how many (default: ${DEFAULT-VALUE})")
@@ -28,8 +28,16 @@ final class FaultsCommand implements Callable<Integer> {
     @Option(
             names = "--kinds",
             split = ",",
-            description = "which: kill, freeze, broker, database, network (default: all of them)")
+            description =
+                    "which: kill, marked (at points between two steps), freeze, broker, database, network, provider (default: all of them)")
     private Set<String> kinds = Fault.KINDS;
+
+    @Option(
+            names = "--parts",
+            split = ",",
+            description =
+                    "what is changed meanwhile: directory (read from LDAP), members (written to Okta, too) (default: both)")
+    private Set<String> parts = FaultCampaign.PARTS;
 
     @Option(
             names = "--records",
@@ -68,12 +76,15 @@ final class FaultsCommand implements Callable<Integer> {
         check(
                 records >= FaultCampaign.LEAST_RECORDS,
                 "--records: " + records + " (expected: " + FaultCampaign.LEAST_RECORDS + " or more)");
+        check(
+                FaultCampaign.PARTS.containsAll(parts),
+                "--parts: " + String.join(",", parts) + " (expected: directory, members)");
         check(gap >= 1, "--gap: " + gap + " (expected: 1 or more)");
         Path folder = work == null ? Files.createTempDirectory("elder-faults") : Files.createDirectories(work);
         PrintStream progress = json ? System.err : System.out;
         FaultReport report;
         try {
-            report = new FaultCampaign(folder, records, faults, seed, Duration.ofMillis(gap), kinds, progress).run();
+            report = new FaultCampaign(folder, records, faults, seed, Duration.ofMillis(gap), kinds, parts, progress).run();
         } catch (IllegalStateException e) {
             System.err.println("elder: " + e.getMessage());
             return 1;

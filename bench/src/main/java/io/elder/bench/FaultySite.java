@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -24,6 +25,10 @@ final class FaultySite implements AutoCloseable {
     private EmbeddedDatabase database;
     private final Link toBroker;
     private final Link toDatabase;
+
+    /** By role: those whose talk with the database is watched. */
+    private final Map<String, Link> ownToDatabase = new LinkedHashMap<>();
+
     private final Link toDirectory;
 
     FaultySite(Path folder, int directoryPort) throws IOException, SQLException, InterruptedException {
@@ -33,6 +38,9 @@ final class FaultySite implements AutoCloseable {
         toDirectory = Link.to(directoryPort);
         database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         toDatabase = Link.to(database.port());
+        for (String role : List.of("sink", "writeback")) {
+            ownToDatabase.put(role, Link.to(database.port()));
+        }
         database.createDatabase(Servers.DATABASE);
         Servers.migrate(database);
         broker = startBroker();
@@ -42,12 +50,25 @@ final class FaultySite implements AutoCloseable {
 
     /** What every role is told. */
     Map<String, String> environment() {
-        return Servers.environment(
-                "127.0.0.1:" + toBroker.port(),
-                database.url(Servers.WORKER, Servers.PASSWORD, Servers.DATABASE)
-                        .replace(":" + database.port() + "/", ":" + toDatabase.port() + "/"),
-                database.url(Servers.OWNER, Servers.DATABASE)
-                        .replace(":" + database.port() + "/", ":" + toDatabase.port() + "/"));
+        return Servers.environment("127.0.0.1:" + toBroker.port(), workerUrl(toDatabase), ownerUrl());
+    }
+
+    /** What a role is told beside that. */
+    Map<String, String> environment(String role) {
+        Link own = ownToDatabase.get(role);
+        return own == null ? Map.of() : Map.of("DATABASE_URL", workerUrl(own));
+    }
+
+    private String workerUrl(Link link) {
+        return throughLink(database.url(Servers.WORKER, Servers.PASSWORD, Servers.DATABASE), link);
+    }
+
+    private String ownerUrl() {
+        return throughLink(database.url(Servers.OWNER, Servers.DATABASE), toDatabase);
+    }
+
+    private String throughLink(String url, Link link) {
+        return url.replace(":" + database.port() + "/", ":" + link.port() + "/");
     }
 
     KafkaClients kafka() {
@@ -63,8 +84,14 @@ final class FaultySite implements AutoCloseable {
         return toBroker;
     }
 
-    Link toDatabase() {
-        return toDatabase;
+    void networkToDatabase(Link.State state) {
+        toDatabase.be(state);
+        ownToDatabase.values().forEach(link -> link.be(state));
+    }
+
+    /** Of the sink or of write-back. */
+    Link toDatabase(String role) {
+        return ownToDatabase.get(role);
     }
 
     Link toDirectory() {
@@ -96,6 +123,9 @@ final class FaultySite implements AutoCloseable {
     public void close() throws IOException {
         toBroker.close();
         toDatabase.close();
+        for (Link link : ownToDatabase.values()) {
+            link.close();
+        }
         toDirectory.close();
         broker.destroyForcibly();
         database.close();
