@@ -24,7 +24,8 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         void take() throws Exception;
     }
 
-    static final Set<String> KINDS = new TreeSet<>(Set.of("kill", "marked", "freeze", "broker", "database", "network", "provider"));
+    static final Set<String> KINDS =
+            new TreeSet<>(Set.of("kill", "marked", "freeze", "broker", "database", "network", "provider"));
 
     /** All that can be done to these roles on this site. */
     static List<Fault> all(RoleProcesses roles, FaultySite site, FaultMembers members) {
@@ -84,7 +85,11 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         MarkedPoint.Watched broker = new MarkedPoint.Watched(site.toBroker());
         List<MarkedPoint> points = List.of(
                 new MarkedPoint("writeback", "after the call, before its answer", okta, MarkedPoint.answerToChange()),
-                new MarkedPoint("writeback", "as its transaction is committed", broker, MarkedPoint.endOfTransaction("elder-writeback")),
+                new MarkedPoint(
+                        "writeback",
+                        "as its transaction is committed",
+                        broker,
+                        MarkedPoint.endOfTransaction("elder-writeback")),
                 new MarkedPoint(
                         "writeback",
                         "after the commit in the database",
@@ -96,11 +101,25 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                         new MarkedPoint.Watched(site.toDatabase("sink")),
                         MarkedPoint.committed()),
                 new MarkedPoint(
-                        "normalizer", "as its transaction is committed", broker, MarkedPoint.endOfTransaction("elder-normalizer")),
-                new MarkedPoint("fetcher", "between last page and seal", okta, MarkedPoint.lastPage(FaultMembers.groups())),
-                new MarkedPoint("cdc", "as its transaction is committed", broker, MarkedPoint.endOfTransaction("connector-producer")));
+                        "normalizer",
+                        "as its transaction is committed",
+                        broker,
+                        MarkedPoint.endOfTransaction("elder-normalizer")),
+                new MarkedPoint(
+                        "fetcher", "between last page and seal", okta, MarkedPoint.lastPage(FaultMembers.groups())),
+                new MarkedPoint(
+                        "cdc",
+                        "as its transaction is committed",
+                        broker,
+                        MarkedPoint.endOfTransaction("connector-producer")));
         for (MarkedPoint point : points) {
-            all.add(new Fault("marked", point.toString(), List.of(point.role()), false, () -> point.killAndRestart(roles), () -> {}));
+            all.add(new Fault(
+                    "marked",
+                    point.toString(),
+                    List.of(point.role()),
+                    false,
+                    () -> point.killAndRestart(roles),
+                    () -> {}));
         }
     }
 

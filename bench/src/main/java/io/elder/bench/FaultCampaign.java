@@ -159,6 +159,8 @@ final class FaultCampaign {
                 drivers.add(driver("syncs", () -> drive(site, directory, ours)));
             }
             if (parts.contains(MEMBERS)) {
+                members.prepare();
+                say("memberships are open to write-back");
                 drivers.add(driver("memberships", () -> members.drive(() -> isQuiet)));
             }
             try {
@@ -484,9 +486,11 @@ final class FaultCampaign {
     private List<String> lastOfDirectory(Connection connection, int job) throws SQLException {
         List<String> differences = new ArrayList<>();
         try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select (select count(*) from pipeline.runs where provider = 'ldap'),"
-                        + " (select status || ' ' || coalesce(last_error, '') from discovery_jobs where id = " + job
-                        + ")")) {
+                ResultSet row =
+                        statement.executeQuery("select (select count(*) from pipeline.runs where provider = 'ldap'),"
+                                + " (select status || ' ' || coalesce(last_error, '') from discovery_jobs where id = "
+                                + job
+                                + ")")) {
             row.next();
             if (row.getInt(1) != syncs) {
                 differences.add(row.getInt(1) + " runs (expected: " + syncs + ", one for each time that it was asked)");

@@ -100,8 +100,8 @@ final class FaultReport {
     void print(PrintStream out) {
         out.printf(Locale.ROOT, "%n%-60s %6s%n", "fault", "times");
         struck.forEach((fault, count) -> out.printf(Locale.ROOT, "%-60s %6d%n", fault, count));
-        notSeen.forEach((fault, count) ->
-                out.printf(Locale.ROOT, "%-60s %6d%n", fault + ", which did not come", count));
+        notSeen.forEach(
+                (fault, count) -> out.printf(Locale.ROOT, "%-60s %6d%n", fault + ", which did not come", count));
         out.printf(Locale.ROOT, "%n%-28s %6s %17s %9s%n", "role", "times", "healthy after", "longest");
         RoleProcesses.ROLES.forEach(role -> out.printf(
                 Locale.ROOT,

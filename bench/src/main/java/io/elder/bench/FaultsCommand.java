@@ -84,7 +84,8 @@ final class FaultsCommand implements Callable<Integer> {
         PrintStream progress = json ? System.err : System.out;
         FaultReport report;
         try {
-            report = new FaultCampaign(folder, records, faults, seed, Duration.ofMillis(gap), kinds, parts, progress).run();
+            report = new FaultCampaign(folder, records, faults, seed, Duration.ofMillis(gap), kinds, parts, progress)
+                    .run();
         } catch (IllegalStateException e) {
             System.err.println("elder: " + e.getMessage());
             return 1;

@@ -124,8 +124,7 @@ record MarkedPoint(String role, String where, Watched through, Supplier<Sight> s
     }
 
     private static boolean startsWith(byte[] data, int length, String text) {
-        return length >= text.length()
-                && new String(data, 0, text.length(), StandardCharsets.ISO_8859_1).equals(text);
+        return length >= text.length() && new String(data, 0, text.length(), StandardCharsets.ISO_8859_1).equals(text);
     }
 
     private static boolean contains(byte[] data, int length, byte[] wanted) {

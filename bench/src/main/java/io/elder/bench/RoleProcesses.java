@@ -147,7 +147,9 @@ public final class RoleProcesses implements AutoCloseable {
             if (waiting.isEmpty()) {
                 return;
             }
-            if (Instant.now().isAfter(end)) {
+            boolean hasEnded = waiting.stream()
+                    .anyMatch(name -> !roles.get(name).process().isAlive());
+            if (hasEnded || Instant.now().isAfter(end)) {
                 StringBuilder why = new StringBuilder();
                 waiting.forEach(name -> why.append("; ")
                         .append(name)
@@ -155,7 +157,8 @@ public final class RoleProcesses implements AutoCloseable {
                         .append(page(name, "/healthz").orElse("no answer"))
                         .append(", see ")
                         .append(log(name)));
-                throw new IllegalStateException("not healthy after " + atMost.toSeconds() + " s" + why);
+                throw new IllegalStateException(
+                        (hasEnded ? "ended by itself" : "not healthy after " + atMost.toSeconds() + " s") + why);
             }
             Thread.sleep(100);
         }

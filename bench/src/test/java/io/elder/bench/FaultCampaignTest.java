@@ -15,13 +15,19 @@ class FaultCampaignTest {
 
     @Test
     void oneFaultOfEachKindLeavesNoDifference() throws Exception {
-        proves(new FaultCampaign(folder, 2000, 6, 3, Duration.ofSeconds(1), Fault.KINDS, FaultCampaign.PARTS, System.out), 1);
+        proves(
+                new FaultCampaign(
+                        folder, 2000, 6, 3, Duration.ofSeconds(1), Fault.KINDS, FaultCampaign.PARTS, System.out),
+                1);
     }
 
     @Test
     @Tag("faults")
     void sixtyFaultsOverAHundredThousandRecordsLeaveNoDifference() throws Exception {
-        proves(new FaultCampaign(folder, 100_000, 60, 1, Duration.ofSeconds(3), Fault.KINDS, FaultCampaign.PARTS, System.out), 40);
+        proves(
+                new FaultCampaign(
+                        folder, 100_000, 60, 1, Duration.ofSeconds(3), Fault.KINDS, FaultCampaign.PARTS, System.out),
+                40);
     }
 
     private static void proves(FaultCampaign campaign, int faultsDuringSyncs) throws Exception {
