@@ -81,6 +81,7 @@ final class FaultMembers implements AutoCloseable {
     private final SimulatedOkta okta;
     private final Link toOkta;
     private final NavigableSet<String> expected = new TreeSet<>();
+    private final NavigableSet<String> touched = new TreeSet<>();
     private final Map<String, Boolean> decided = new HashMap<>();
     private final Map<Kind, Integer> made = new TreeMap<>();
     private final List<String> differences = new ArrayList<>();
@@ -209,12 +210,13 @@ final class FaultMembers implements AutoCloseable {
         Map<String, Planned> plan = new LinkedHashMap<>();
         Map<String, Integer> mine = new HashMap<>();
         while (plan.size() < CHANGES_IN_A_ROUND) {
-            String pair = "00g%03d/00u%03d".formatted(random.nextInt(GROUPS), random.nextInt(USERS));
+            String pair = any();
             plan.computeIfAbsent(pair, unused -> planned(pair));
         }
         for (Planned each : plan.values()) {
             Thread.sleep(random.nextInt(800));
             take(each, mine);
+            touched.add(each.pair());
             made.merge(each.kind(), 1, Integer::sum);
         }
         Instant since = Instant.now();
@@ -246,6 +248,19 @@ final class FaultMembers implements AutoCloseable {
                 plan.size(),
                 Duration.between(since, Instant.now()).toMillis() / 1e3,
                 differences.isEmpty() ? "equal" : differences.size() + " DIFFERENCES"));
+    }
+
+    /** One of those that were touched before, a present one, or just any. */
+    private String any() {
+        List<String> some = List.copyOf(
+                switch (random.nextInt(3)) {
+                    case 0 -> touched;
+                    case 1 -> expected;
+                    default -> Set.<String>of();
+                });
+        return some.isEmpty()
+                ? "00g%03d/00u%03d".formatted(random.nextInt(GROUPS), random.nextInt(USERS))
+                : some.get(random.nextInt(some.size()));
     }
 
     /** What happens to a membership, so that what must come of it is known. */
