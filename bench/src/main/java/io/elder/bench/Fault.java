@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 
 /**
  * Something that goes wrong for a while.
@@ -24,8 +23,14 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         void take() throws Exception;
     }
 
+    /** One or more links that are in the same state. */
+    interface Network {
+        void be(Link.State state) throws Exception;
+    }
+
     static final Set<String> KINDS =
-            new TreeSet<>(Set.of("kill", "marked", "freeze", "broker", "database", "network", "provider"));
+            new TreeSet<>(Set.of(
+            "kill", "marked", "freeze", "broker", "database", "network", "provider", "slot", "disk", "rebalance"));
 
     /** All that can be done to these roles on this site. */
     static List<Fault> all(RoleProcesses roles, FaultySite site, FaultMembers members) {
@@ -55,6 +60,37 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                         "set default_transaction_read_only = off",
                         "alter system reset default_transaction_read_only")));
         all.add(locked(site));
+        all.add(new Fault(
+                "slot",
+                "replication slot dropped",
+                List.of("cdc"),
+                true,
+                () -> {
+                    members.pause();
+                    site.dropSlot();
+                },
+                () -> {
+                    site.awaitSlot();
+                    members.goOn();
+                }));
+        site.disk()
+                .ifPresent(disk -> all.add(new Fault(
+                        "disk", "the database's disk full", everybody, true, disk::fill, site::freeDisk)));
+        for (String role : List.of("sink", "normalizer", "writeback", "fetcher")) {
+            all.add(new Fault(
+                    "rebalance",
+                    "two more of " + role + " come and go",
+                    List.of(role),
+                    true,
+                    () -> {
+                        roles.startAnother(role, role + "-2", site.environment(role));
+                        roles.startAnother(role, role + "-3", site.environment(role));
+                    },
+                    () -> {
+                        roles.end(role + "-2");
+                        roles.end(role + "-3");
+                    }));
+        }
         network(all, "broker", RoleProcesses.ROLES, site.toBroker()::be);
         network(all, "database", RoleProcesses.ROLES, site::networkToDatabase);
         network(all, "directory", List.of(), site.toDirectory()::be);
@@ -75,6 +111,17 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                 true,
                 () -> members.okta().door().loseAnswers(Integer.MAX_VALUE),
                 () -> members.okta().door().open()));
+        for (CrookedFront.Manner manner : CrookedFront.Manner.values()) {
+            if (manner != CrookedFront.Manner.STRAIGHT) {
+                all.add(new Fault(
+                        "provider",
+                        "Okta's answers " + manner.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                        List.of(),
+                        true,
+                        () -> members.front().be(manner),
+                        () -> members.front().be(CrookedFront.Manner.STRAIGHT)));
+            }
+        }
         marked(all, roles, site, members);
         return List.copyOf(all);
     }
@@ -123,15 +170,15 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         }
     }
 
-    private static void network(List<Fault> all, String to, List<String> victims, Consumer<Link.State> link) {
-        for (Link.State state : List.of(Link.State.CUT, Link.State.SILENT, Link.State.SLOW)) {
+    private static void network(List<Fault> all, String to, List<String> victims, Network link) {
+        for (Link.State state : List.of(Link.State.CUT, Link.State.REFUSED, Link.State.SILENT, Link.State.SLOW)) {
             all.add(new Fault(
                     "network",
                     "network to " + to + " " + state.name().toLowerCase(Locale.ROOT),
                     victims,
                     true,
-                    () -> link.accept(state),
-                    () -> link.accept(Link.State.FINE)));
+                    () -> link.be(state),
+                    () -> link.be(Link.State.FINE)));
         }
     }
 

@@ -38,6 +38,7 @@ final class FaultCampaign {
     private static final Duration UP = Duration.ofMinutes(3);
     private static final Duration SYNC = Duration.ofMinutes(10);
     private static final long POLL_MILLIS = 50;
+    private static final long MOST_RETAINED = 64L << 20;
     private static final String RUNS =
             "select run_id, status, coalesce(error, ''), discovered, created, updated, deleted,"
                     + " extract(epoch from visible_at - started_at) from pipeline.runs"
@@ -140,9 +141,12 @@ final class FaultCampaign {
     FaultReport run() throws Exception {
         out.printf(Locale.ROOT, "%d records, %d faults, seed %d; logs are in %s%n", records, faults, seed, folder);
         try (FaultDirectory directory = new FaultDirectory(records, seed);
-                FaultySite site = new FaultySite(folder, directory.port());
+                FaultySite site = new FaultySite(folder, directory.port(), kinds.contains("disk"));
                 FaultMembers members = new FaultMembers(site, seed, this::say);
                 RoleProcesses roles = new RoleProcesses(folder, environment(site, members))) {
+            if (kinds.contains("disk") && site.disk().isEmpty()) {
+                say("SKIPPED: a full disk, as this process may not mount one (expected: root)");
+            }
             for (String role : RoleProcesses.ROLES) {
                 roles.start(role, site.environment(role));
             }
@@ -227,6 +231,8 @@ final class FaultCampaign {
         environment.put("DISCOVERY_JOB_TIMEOUT", "20m");
         // The directory may be away for as long as a fault lasts.
         environment.put("SYNC_MAX_RETRIES", "8");
+        // Else a lost slot awaits a person.
+        environment.put("CDC_SNAPSHOT_MODE", "when_needed");
         return environment;
     }
 
@@ -475,6 +481,11 @@ final class FaultCampaign {
                 report.rows(table.sqlName(), oracle.counts(table));
             }
             differences.addAll(ask(site, connection -> lastOfDirectory(connection, job)));
+        }
+        long retained = site.retainedBytes();
+        report.retained(retained);
+        if (retained > MOST_RETAINED) {
+            differences.add(retained + " bytes of the database's log retained (expected: at most " + MOST_RETAINED + ")");
         }
         long letters = deadLetters(site);
         if (letters > 0) {

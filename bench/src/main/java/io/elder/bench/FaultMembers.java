@@ -22,6 +22,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -79,6 +80,7 @@ final class FaultMembers implements AutoCloseable {
     private final Consumer<String> say;
     private final Directory directory = new Directory();
     private final SimulatedOkta okta;
+    private final CrookedFront front;
     private final Link toOkta;
     private final NavigableSet<String> expected = new TreeSet<>();
     private final NavigableSet<String> touched = new TreeSet<>();
@@ -90,6 +92,9 @@ final class FaultMembers implements AutoCloseable {
     private long fewest;
     private long most;
     private int rounds;
+
+    /** Held by whoever wants nothing changed in Elder for a while. */
+    private final Semaphore mayChange = new Semaphore(1);
 
     FaultMembers(FaultySite site, long seed, Consumer<String> say) throws IOException {
         this.random = new Random(seed);
@@ -110,8 +115,18 @@ final class FaultMembers implements AutoCloseable {
         okta = new SimulatedOkta(directory);
         // People change and read without a limit that is meant for a minute of a real org.
         okta.limit(1_000_000);
-        toOkta = Link.to(Integer.parseInt(okta.url().replaceAll(".*:", "")));
+        front = new CrookedFront(okta.url());
+        toOkta = Link.to(front.port());
         directory.takeChanges();
+    }
+
+    /** Nothing is changed in Elder until {@link #goOn}. */
+    void pause() throws InterruptedException {
+        mayChange.acquire();
+    }
+
+    void goOn() {
+        mayChange.release();
     }
 
     /** What the roles are told of it. */
@@ -134,6 +149,10 @@ final class FaultMembers implements AutoCloseable {
 
     SimulatedOkta okta() {
         return okta;
+    }
+
+    CrookedFront front() {
+        return front;
     }
 
     /** How many groups are read in one sync. */
@@ -177,6 +196,7 @@ final class FaultMembers implements AutoCloseable {
     @Override
     public void close() throws IOException {
         toOkta.close();
+        front.close();
         okta.close();
     }
 
@@ -215,7 +235,12 @@ final class FaultMembers implements AutoCloseable {
         }
         for (Planned each : plan.values()) {
             Thread.sleep(random.nextInt(800));
-            take(each, mine);
+            mayChange.acquire();
+            try {
+                take(each, mine);
+            } finally {
+                mayChange.release();
+            }
             touched.add(each.pair());
             made.merge(each.kind(), 1, Integer::sum);
         }

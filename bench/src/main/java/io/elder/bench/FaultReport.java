@@ -28,6 +28,7 @@ final class FaultReport {
     private final List<String> differences = new ArrayList<>();
     private double seconds;
     private FaultMembers members;
+    private long retained;
 
     FaultReport(int records, int faults, long seed) {
         this.records = records;
@@ -88,6 +89,11 @@ final class FaultReport {
         differences.add(difference);
     }
 
+    /** Bytes of the database's log that are kept for change capture when all is over. */
+    void retained(long bytes) {
+        retained = bytes;
+    }
+
     void members(FaultMembers some) {
         members = some;
         differences.addAll(some.differences());
@@ -142,6 +148,7 @@ final class FaultReport {
                     members.effective(),
                     members.expectedEffective());
         }
+        out.printf(Locale.ROOT, "%n%.1f MiB of the database's log retained%n", retained / 1048576.0);
         out.printf(
                 Locale.ROOT,
                 "%n%d records, %d faults, %d syncs compared, seed %d, %.0f s: %s%n",
@@ -157,6 +164,7 @@ final class FaultReport {
     ObjectNode json() {
         ObjectNode json = new ObjectMapper().createObjectNode();
         json.put("records", records).put("faults", faults).put("seed", seed).put("seconds", rounded(seconds));
+        json.put("wal_retained_bytes", retained);
         ObjectNode kinds = json.putObject("times");
         struck.forEach(kinds::put);
         ObjectNode roles = json.putObject("roles");

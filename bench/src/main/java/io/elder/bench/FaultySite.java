@@ -7,10 +7,13 @@ import io.elder.runtime.TopicCreation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
@@ -20,6 +23,7 @@ final class FaultySite implements AutoCloseable {
     private static final long START_SECONDS = 60;
 
     private final Path folder;
+    private final SmallDisk disk;
     private final int brokerPort;
     private Process broker;
     private EmbeddedDatabase database;
@@ -31,8 +35,10 @@ final class FaultySite implements AutoCloseable {
 
     private final Link toDirectory;
 
-    FaultySite(Path folder, int directoryPort) throws IOException, SQLException, InterruptedException {
+    /** @param isSmall whether the database gets a disk that can be filled; needs the right to mount one */
+    FaultySite(Path folder, int directoryPort, boolean isSmall) throws IOException, SQLException, InterruptedException {
         this.folder = folder;
+        this.disk = isSmall ? SmallDisk.mount(folder.resolve("postgres")) : null;
         brokerPort = RoleProcesses.freePort();
         toBroker = Link.to(brokerPort);
         toDirectory = Link.to(directoryPort);
@@ -84,9 +90,11 @@ final class FaultySite implements AutoCloseable {
         return toBroker;
     }
 
-    void networkToDatabase(Link.State state) {
+    void networkToDatabase(Link.State state) throws IOException {
         toDatabase.be(state);
-        ownToDatabase.values().forEach(link -> link.be(state));
+        for (Link link : ownToDatabase.values()) {
+            link.be(state);
+        }
     }
 
     /** Of the sink or of write-back. */
@@ -119,6 +127,85 @@ final class FaultySite implements AutoCloseable {
         database = EmbeddedDatabase.start(folder.resolve("postgres"), port, EmbeddedDatabase.Durability.FAST);
     }
 
+    /** Empty if the database has none that could be filled. */
+    Optional<SmallDisk> disk() {
+        return Optional.ofNullable(disk);
+    }
+
+    /** There is room again; PostgreSQL ends by itself if its log found none. */
+    void freeDisk() throws IOException, InterruptedException {
+        disk.free();
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        while (System.nanoTime() < end) {
+            try (Connection connection = connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("select pg_switch_wal()");
+                return;
+            } catch (SQLException e) {
+                Thread.sleep(200);
+            }
+        }
+        restartDatabase();
+    }
+
+    /** As an operator would by mistake: whoever reads it is thrown out. */
+    void dropSlot() throws SQLException, InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        // What was changed before is read; what is changed while there is none is known from the tables alone.
+        while (!holds("select coalesce((select confirmed_flush_lsn >= pg_current_wal_lsn() - 4096 from pg_replication_slots"
+                + " where slot_name = 'elder_worker' and active), false)")) {
+            if (System.nanoTime() > end) {
+                throw new IllegalStateException("the replication slot does not catch up within " + START_SECONDS + " s");
+            }
+            Thread.sleep(100);
+        }
+        while (!holds("select not exists (select from pg_replication_slots where slot_name = 'elder_worker')")) {
+            try (Connection connection = connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("select pg_terminate_backend(active_pid) from pg_replication_slots"
+                        + " where slot_name = 'elder_worker' and active");
+                statement.execute("select pg_drop_replication_slot('elder_worker')");
+            } catch (SQLException e) {
+                if (System.nanoTime() > end) {
+                    throw e;
+                }
+                // Somebody reads it again.
+                Thread.sleep(20);
+            }
+        }
+    }
+
+    /** Waits until change capture has made a new one. */
+    void awaitSlot() throws SQLException, InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        while (!holds("select exists (select from pg_replication_slots where slot_name = 'elder_worker' and active)")) {
+            if (System.nanoTime() > end) {
+                throw new IllegalStateException("no new replication slot within " + START_SECONDS + " s");
+            }
+            Thread.sleep(100);
+        }
+    }
+
+    /** How much of the database's log is kept for the slot. */
+    long retainedBytes() throws SQLException {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)"
+                        + " from pg_replication_slots where slot_name = 'elder_worker'")) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private boolean holds(String sql) throws SQLException {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getBoolean(1);
+        }
+    }
+
     @Override
     public void close() throws IOException {
         toBroker.close();
@@ -129,6 +216,9 @@ final class FaultySite implements AutoCloseable {
         toDirectory.close();
         broker.destroyForcibly();
         database.close();
+        if (disk != null) {
+            disk.close();
+        }
     }
 
     private Process startBroker() throws IOException {

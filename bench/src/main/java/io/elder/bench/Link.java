@@ -23,7 +23,9 @@ final class Link implements AutoCloseable {
         /** Connections stay open, and nothing passes. */
         SILENT,
         /** Connections are reset, and so are new ones. */
-        CUT
+        CUT,
+        /** Connections are reset, and nobody listens for new ones. */
+        REFUSED
     }
 
     /** Looks at what passes. What it does is done before the piece goes on. */
@@ -36,7 +38,8 @@ final class Link implements AutoCloseable {
     private static final long LATE_MILLIS = 4;
     private static final int BUFFER = 64 * 1024;
 
-    private final ServerSocket listener;
+    private volatile ServerSocket listener;
+    private final int port;
     private final int target;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
     private final ReentrantLock lock = new ReentrantLock();
@@ -46,6 +49,7 @@ final class Link implements AutoCloseable {
 
     private Link(ServerSocket listener, int target) {
         this.listener = listener;
+        this.port = listener.getLocalPort();
         this.target = target;
     }
 
@@ -57,18 +61,24 @@ final class Link implements AutoCloseable {
     }
 
     int port() {
-        return listener.getLocalPort();
+        return port;
     }
 
-    void be(State wanted) {
+    void be(State wanted) throws IOException {
         lock.lock();
         try {
+            if (wanted == State.REFUSED) {
+                listener.close();
+            } else if (state == State.REFUSED) {
+                listener = new ServerSocket(port, 100, InetAddress.getLoopbackAddress());
+                Thread.ofVirtual().start(this::accept);
+            }
             state = wanted;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
-        if (wanted == State.CUT) {
+        if (wanted == State.CUT || wanted == State.REFUSED) {
             open.forEach(Link::reset);
         }
     }
@@ -80,14 +90,14 @@ final class Link implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        listener.close();
-        be(State.CUT);
+        be(State.REFUSED);
     }
 
     private void accept() {
-        while (!listener.isClosed()) {
+        ServerSocket own = listener;
+        while (!own.isClosed()) {
             try {
-                Socket client = listener.accept();
+                Socket client = own.accept();
                 open.add(client);
                 Thread.ofVirtual().start(() -> serve(client));
             } catch (IOException e) {
@@ -100,7 +110,7 @@ final class Link implements AutoCloseable {
         try (client;
                 Socket server = new Socket()) {
             open.add(server);
-            if (state == State.CUT) {
+            if (state == State.CUT || state == State.REFUSED) {
                 reset(client);
                 return;
             }

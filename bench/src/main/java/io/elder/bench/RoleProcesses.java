@@ -70,6 +70,14 @@ public final class RoleProcesses implements AutoCloseable {
         start(role, command(role), all);
     }
 
+    /** Another process of a role, under a name and with a state of its own. */
+    void startAnother(String role, String name, Map<String, String> more) throws IOException {
+        Map<String, String> all = new LinkedHashMap<>(more);
+        all.put("LOG_FORMAT", "text");
+        all.put("STATE_DIR", folder.resolve("state-" + name).toString());
+        start(name, command(role), all);
+    }
+
     /** Starts a process under this name with more settings; {@code HEALTH_CHECK_PORT} is chosen here. */
     public void start(String name, List<String> command, Map<String, String> more) throws IOException {
         int port = freePort();
@@ -94,6 +102,12 @@ public final class RoleProcesses implements AutoCloseable {
         if (!process.waitFor(10, TimeUnit.SECONDS)) {
             throw new IllegalStateException(name + ": still there 10 s after kill -9");
         }
+    }
+
+    /** Kills with -9 and forgets. */
+    void end(String name) throws InterruptedException {
+        kill(name);
+        roles.remove(name);
     }
 
     /** Starts again what was killed, as it was. */

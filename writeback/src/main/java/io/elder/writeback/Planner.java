@@ -199,6 +199,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 revoked(old, event.getTransaction(), at);
             }
         }
+        if (!wasLive && event.getLive() && isExpired && origin.equals(PERSON) && expiresAt > at) {
+            // Heard of too late to be granted; that it ended was decided all the same.
+            revoked(now, event.getTransaction(), at);
+        }
         if (now.isLive() && (hasMoved || !wasLive)) {
             if (members.memberKey(now).isEmpty()) {
                 stores.rows().put(id, new Row(group, identity, true, expiresAt, event.getPosition(), true, origin));

@@ -132,6 +132,22 @@ class PlannerTest {
     }
 
     @Test
+    void aRowHeardOfAfterItExpiredCountsAsOneThatExpired() {
+        open(Map.of());
+        company(1, 3);
+        world.user("new");
+        String pair = pair("g0", "new");
+        world.addHeardLate(pair, world.now().plusSeconds(4), Duration.ofSeconds(10));
+        world.settle();
+        assertThat(world.effective).isZero();
+        world.provider.add(pair);
+        world.pass(Duration.ofSeconds(5));
+        world.sync();
+        world.settle();
+        assertThat(world.provider).as("what ended in Elder is not for the provider to prolong").doesNotContain(pair);
+    }
+
+    @Test
     void anExpiredRowIsRemoved() {
         open(Map.of());
         company(1, 3);
