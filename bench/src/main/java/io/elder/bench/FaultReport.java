@@ -29,6 +29,7 @@ final class FaultReport {
     private double seconds;
     private FaultMembers members;
     private long retained;
+    private int poison;
 
     FaultReport(int records, int faults, long seed) {
         this.records = records;
@@ -94,6 +95,11 @@ final class FaultReport {
         retained = bytes;
     }
 
+    /** How many records that nobody can read were sent. */
+    void poison(int sent) {
+        poison = sent;
+    }
+
     void members(FaultMembers some) {
         members = some;
         differences.addAll(some.differences());
@@ -148,7 +154,8 @@ final class FaultReport {
                     members.effective(),
                     members.expectedEffective());
         }
-        out.printf(Locale.ROOT, "%n%.1f MiB of the database's log retained%n", retained / 1048576.0);
+        out.printf(Locale.ROOT, "%n%d poison records sent%n", poison);
+        out.printf(Locale.ROOT, "%.1f MiB of the database's log retained%n", retained / 1048576.0);
         out.printf(
                 Locale.ROOT,
                 "%n%d records, %d faults, %d syncs compared, seed %d, %.0f s: %s%n",
@@ -164,6 +171,7 @@ final class FaultReport {
     ObjectNode json() {
         ObjectNode json = new ObjectMapper().createObjectNode();
         json.put("records", records).put("faults", faults).put("seed", seed).put("seconds", rounded(seconds));
+        json.put("poison", poison);
         json.put("wal_retained_bytes", retained);
         ObjectNode kinds = json.putObject("times");
         struck.forEach(kinds::put);

@@ -36,7 +36,7 @@ final class FaultsCommand implements Callable<Integer> {
             names = "--parts",
             split = ",",
             description =
-                    "what is changed meanwhile: directory (read from LDAP), members (written to Okta, too) (default: both)")
+                    "what is changed meanwhile: directory (read from LDAP), members (written to Okta, too), poison (records that nobody can read) (default: all)")
     private Set<String> parts = FaultCampaign.PARTS;
 
     @Option(
@@ -78,7 +78,7 @@ final class FaultsCommand implements Callable<Integer> {
                 "--records: " + records + " (expected: " + FaultCampaign.LEAST_RECORDS + " or more)");
         check(
                 FaultCampaign.PARTS.containsAll(parts),
-                "--parts: " + String.join(",", parts) + " (expected: directory, members)");
+                "--parts: " + String.join(",", parts) + " (expected: directory, members, poison)");
         check(gap >= 1, "--gap: " + gap + " (expected: 1 or more)");
         Path folder = work == null ? Files.createTempDirectory("elder-faults") : Files.createDirectories(work);
         PrintStream progress = json ? System.err : System.out;
