@@ -47,6 +47,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final String SNAPSHOT = "snapshot";
     private static final String SINK = "sink";
 
+    /** How much later than a row's end the switch of its group may be heard of. */
+    private static final Duration LATEST_SWITCH = Duration.ofMinutes(10);
+
     private final WritebackSettings settings;
     private final Deserializer<WritebackEvent> events;
     private final Tally tally;
@@ -151,9 +154,12 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.position() < after) {
             return;
         }
-        stores.rows().put(id, row.settled());
         if (row.isLive()) {
+            stores.rows().put(id, row.settled());
             granted(row.settled(), "row-" + id, context.currentSystemTimeMs());
+        } else {
+            forget(id, row);
+            revoked(row, "row-" + id, context.currentSystemTimeMs());
         }
     }
 
@@ -195,7 +201,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             stores.rows().delete(id);
         }
         if (wasLive && (hasMoved || !now.isLive())) {
-            if (origin.equals(PERSON)) {
+            if (origin.equals(PERSON) && !hasMoved && members.memberKey(old).isEmpty()) {
+                remember(id, old, event.getPosition());
+            } else if (origin.equals(PERSON)) {
                 revoked(old, event.getTransaction(), at);
             }
         }
@@ -210,6 +218,18 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 granted(now, event.getTransaction(), at);
             }
         }
+    }
+
+    /** Its group may have been switched on before, which comes from another partition: then it is a change. */
+    private void remember(String id, Row old, long position) {
+        stores.rows().put(id, new Row(old.group(), old.identity(), false, null, position, true, PERSON));
+        stores.rowsOfPair().put(key(old.group(), old.identity(), id), "");
+        stores.expiries().put(key(Stores.time(context.currentSystemTimeMs() + LATEST_SWITCH.toMillis()), id), "");
+    }
+
+    private void forget(String id, Row row) {
+        stores.rows().delete(id);
+        unindex(id, row);
     }
 
     private void unindex(String id, Row row) {
@@ -483,6 +503,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
 
     private void expired(String id, long now) {
         Row row = stores.rows().get(id);
+        if (row != null && row.isOpen() && !row.isLive()) {
+            forget(id, row);
+            return;
+        }
         if (row == null || !row.isLive() || row.expiresAt() == null || row.expiresAt() > now) {
             return;
         }

@@ -132,6 +132,24 @@ class PlannerTest {
     }
 
     @Test
+    void aRowThatEndedAfterItsGroupWasSwitchedOnIsAChangeThoughItIsHeardOfBefore() {
+        open(Map.of());
+        world.groupOff("g");
+        for (String user : List.of("gone", "b", "c", "before")) {
+            world.user(user);
+            world.provider.add(pair("g", user));
+        }
+        world.sync();
+        world.pass(Duration.ofSeconds(5));
+        world.delete(List.of(world.live(pair("g", "before")).orElseThrow()));
+        world.switchOnBehind(
+                "g",
+                () -> world.delete(List.of(world.live(pair("g", "gone")).orElseThrow())));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g/gone");
+    }
+
+    @Test
     void aRowHeardOfAfterItExpiredCountsAsOneThatExpired() {
         open(Map.of());
         company(1, 3);
