@@ -1,6 +1,7 @@
 package io.elder.bench;
 
 import com.unboundid.ldap.sdk.LDAPException;
+import io.elder.estate.SimulatedOkta;
 import io.elder.schemas.ElderTable;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -98,6 +99,7 @@ final class FaultCampaign {
     private final Duration gap;
     private final Set<String> kinds;
     private final Set<String> parts;
+    private String logLevel = "INFO";
     private final PrintStream out;
     private final FaultReport report;
     private final FaultOracle oracle = new FaultOracle();
@@ -134,6 +136,12 @@ final class FaultCampaign {
         this.parts = parts;
         this.out = out;
         this.report = new FaultReport(records, faults, seed);
+    }
+
+    /** How much the roles write to their logs, which are searched for secrets. */
+    FaultCampaign logging(String level) {
+        logLevel = level;
+        return this;
     }
 
     FaultReport run() throws Exception {
@@ -188,6 +196,7 @@ final class FaultCampaign {
             last(site, job);
             report.poison(poison.sent());
             poison.differences().forEach(report::difference);
+            secrets(site, roles);
             if (parts.contains(MEMBERS)) {
                 report.members(members);
             }
@@ -228,6 +237,7 @@ final class FaultCampaign {
 
     private Map<String, String> environment(FaultySite site, FaultMembers members) {
         Map<String, String> environment = new LinkedHashMap<>(site.environment());
+        environment.put("LOG_LEVEL", logLevel);
         if (parts.contains(MEMBERS)) {
             environment.putAll(members.environment());
         }
@@ -475,6 +485,16 @@ final class FaultCampaign {
                 recovering.remove(role);
             }
         });
+    }
+
+    private void secrets(FaultySite site, RoleProcesses roles) throws Exception {
+        FaultSecrets secrets = new FaultSecrets(Map.of(
+                "Okta's token", SimulatedOkta.TOKEN,
+                "the directory's password", FaultDirectory.PASSWORD,
+                "the database's password", Servers.PASSWORD,
+                "a person's password", FaultSecrets.PERSONS));
+        secrets.search(site, roles, folder).forEach(where -> report.difference("secret: " + where));
+        report.searched(secrets.searched());
     }
 
     private void last(FaultySite site, int job) throws SQLException, InterruptedException {

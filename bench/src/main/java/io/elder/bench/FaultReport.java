@@ -30,6 +30,7 @@ final class FaultReport {
     private FaultMembers members;
     private long retained;
     private int poison;
+    private long searched;
 
     FaultReport(int records, int faults, long seed) {
         this.records = records;
@@ -100,6 +101,11 @@ final class FaultReport {
         poison = sent;
     }
 
+    /** How many bytes of topics and logs were searched for secrets. */
+    void searched(long bytes) {
+        searched = bytes;
+    }
+
     void members(FaultMembers some) {
         members = some;
         differences.addAll(some.differences());
@@ -155,6 +161,7 @@ final class FaultReport {
                     members.expectedEffective());
         }
         out.printf(Locale.ROOT, "%n%d poison records sent%n", poison);
+        out.printf(Locale.ROOT, "%.1f MiB of topics and logs searched for secrets%n", searched / 1048576.0);
         out.printf(Locale.ROOT, "%.1f MiB of the database's log retained%n", retained / 1048576.0);
         out.printf(
                 Locale.ROOT,
@@ -172,6 +179,7 @@ final class FaultReport {
         ObjectNode json = new ObjectMapper().createObjectNode();
         json.put("records", records).put("faults", faults).put("seed", seed).put("seconds", rounded(seconds));
         json.put("poison", poison);
+        json.put("searched_bytes", searched);
         json.put("wal_retained_bytes", retained);
         ObjectNode kinds = json.putObject("times");
         struck.forEach(kinds::put);

@@ -61,6 +61,12 @@ final class FaultsCommand implements Callable<Integer> {
     @Option(names = "--work", description = "an empty folder for servers and logs, kept (default: a temporary folder)")
     private Path work;
 
+    @Option(
+            names = "--log-level",
+            defaultValue = "INFO",
+            description = "of the roles, whose logs are searched for secrets (default: ${DEFAULT-VALUE})")
+    private String logLevel;
+
     @Option(names = "--json", description = "the result as JSON on standard output, progress on standard error")
     private boolean json;
 
