@@ -64,15 +64,17 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                 "slot",
                 "replication slot dropped",
                 List.of("cdc"),
-                true,
+                false,
                 () -> {
                     members.pause();
-                    site.dropSlot();
+                    try {
+                        site.dropSlot();
+                        site.awaitSlot();
+                    } finally {
+                        members.goOn();
+                    }
                 },
-                () -> {
-                    site.awaitSlot();
-                    members.goOn();
-                }));
+                () -> {}));
         site.disk()
                 .ifPresent(disk -> all.add(new Fault(
                         "disk", "the database's disk full", everybody, true, disk::fill, site::freeDisk)));

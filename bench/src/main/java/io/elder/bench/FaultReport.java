@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.TreeMap;
 
 /** What a fault campaign did and what came of it. */
@@ -173,6 +174,87 @@ final class FaultReport {
                 seconds,
                 differences.isEmpty() ? "no difference" : differences.size() + " DIFFERENCES");
         differences.forEach(difference -> out.println("  " + difference));
+    }
+
+    /** A table of promises, how each was tried, and what came of it; with what failed and how often. */
+    String markdown() {
+        StringBuilder text = new StringBuilder();
+        int all = struck.values().stream().mapToInt(Integer::intValue).sum();
+        text.append(String.format(
+                Locale.ROOT,
+                "%d faults of %d kinds in %.0f s (%.1f s a fault), seed %d, %d resources; %s; %s.%n%n",
+                all,
+                struck.size(),
+                seconds,
+                seconds / Math.max(1, all),
+                seed,
+                records,
+                Machine.describe().path("at").asText(),
+                Machine.line(Machine.describe())));
+        text.append("| promise | how it was tried | figure |%n|---|---|---|%n".formatted());
+        if (!syncs.isEmpty()) {
+            row(
+                    text,
+                    "the tables equal the directory, column by column",
+                    syncs.size() + " syncs compared, " + faultsDuringSyncs() + " faults fell into one",
+                    syncs.stream().mapToInt(Sync::differences).sum() + " differences");
+            long massDeletions = syncs.stream()
+                    .filter(sync -> sync.round().equals(FaultCampaign.Round.MASS_DELETION.toString()))
+                    .count();
+            row(text, "too much to be true is held", massDeletions + " mass deletions", held() + " held, none carried out");
+        }
+        if (members != null) {
+            row(
+                    text,
+                    "what is decided in Elder is made at Okta once, and nothing else is",
+                    members.made().values().stream().mapToInt(Integer::intValue).sum() + " changes in " + members.rounds()
+                            + " rounds",
+                    members.effective() + " effective calls (expected: " + members.expectedEffective() + ") of "
+                            + members.calls() + ", " + members.differences().size() + " differences");
+        }
+        RoleProcesses.ROLES.forEach(role -> row(
+                text,
+                role + " is ready again in " + (role.equals("normalizer") || role.equals("cdc") ? 60 : 30) + " s",
+                recoveries.getOrDefault(role, List.of()).size() + " times",
+                String.format(
+                        Locale.ROOT,
+                        "%.1f s (p50), %.1f s at most",
+                        percentile(role, 50),
+                        percentile(role, 100))));
+        row(
+                text,
+                "what nobody can read is in the dead letters once",
+                poison + " records of " + FaultPoison.Kind.values().length + " kinds",
+                count("poison", "dead letters") + " differences");
+        row(
+                text,
+                "no secret is where it should not be",
+                String.format(
+                        Locale.ROOT,
+                        "%.0f MiB of topics, logs and pages, and all tables searched",
+                        searched / 1048576.0),
+                count("secret") + " found");
+        row(
+                text,
+                "the database keeps less than 64 MiB of its log",
+                "after the last fault",
+                String.format(Locale.ROOT, "%.1f MiB", retained / 1048576.0));
+        row(text, "all of the above", all + " faults", differences.size() + " differences");
+        text.append("%nWhat failed, and how often: ".formatted());
+        StringJoiner list = new StringJoiner(", ");
+        struck.forEach((fault, times) -> list.add(fault + " " + times));
+        notSeen.forEach((fault, times) -> list.add(fault + ", which did not come, " + times));
+        return text.append(list).append(".\n").toString();
+    }
+
+    private long count(String... beginnings) {
+        return differences.stream()
+                .filter(difference -> List.of(beginnings).stream().anyMatch(difference::startsWith))
+                .count();
+    }
+
+    private static void row(StringBuilder text, String promise, String how, String figure) {
+        text.append("| ").append(promise).append(" | ").append(how).append(" | ").append(figure).append(" |\n");
     }
 
     ObjectNode json() {

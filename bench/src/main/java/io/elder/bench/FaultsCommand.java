@@ -1,6 +1,8 @@
 package io.elder.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +24,9 @@ import picocli.CommandLine.Spec;
             "Whenever a run is visible, the tables must equal the directory, column by column; Okta must come to what Elder decided, with as many calls as there were changes. Exit code 1 if they ever did not."
         })
 final class FaultsCommand implements Callable<Integer> {
+    private static final String BEGIN = "<!-- written by ./elder faults --docs -->";
+    private static final String END = "<!-- end -->";
+
     @Option(names = "--faults", defaultValue = "60", description = "how many (default: ${DEFAULT-VALUE})")
     private int faults;
 
@@ -67,6 +72,9 @@ final class FaultsCommand implements Callable<Integer> {
             description = "of the roles, whose logs are searched for secrets (default: ${DEFAULT-VALUE})")
     private String logLevel;
 
+    @Option(names = "--docs", description = "puts the figures into docs/reliability.md and bench/results/faults.json")
+    private boolean docs;
+
     @Option(names = "--json", description = "the result as JSON on standard output, progress on standard error")
     private boolean json;
 
@@ -101,12 +109,34 @@ final class FaultsCommand implements Callable<Integer> {
             System.out.println(
                     new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(report.json()));
         }
+        if (docs) {
+            document(report);
+        }
         boolean same = report.differences().isEmpty();
         // Logs are what a difference is understood from.
         if (same && work == null) {
             CdcBench.delete(folder);
         }
         return same ? 0 : 1;
+    }
+
+    private static void document(FaultReport report) throws IOException {
+        Path page = RoleProcesses.home().resolve("docs/reliability.md");
+        String text = Files.readString(page);
+        int from = text.indexOf(BEGIN);
+        int to = text.indexOf(END);
+        if (from < 0 || to < from) {
+            throw new IllegalStateException(page + ": no place for figures (expected: " + BEGIN + " and " + END + ")");
+        }
+        Files.writeString(
+                page,
+                text.substring(0, from + BEGIN.length()) + "\n" + report.markdown() + text.substring(to));
+        ObjectNode json = report.json();
+        json.set("machine", Machine.describe());
+        Files.writeString(
+                Files.createDirectories(RoleProcesses.home().resolve("bench/results"))
+                        .resolve("faults.json"),
+                new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
     }
 
     private void check(boolean isRight, String problem) {

@@ -152,8 +152,9 @@ final class FaultySite implements AutoCloseable {
     void dropSlot() throws SQLException, InterruptedException {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
         // What was changed before is read; what is changed while there is none is known from the tables alone.
-        while (!holds("select coalesce((select confirmed_flush_lsn >= pg_current_wal_lsn() - 4096 from pg_replication_slots"
-                + " where slot_name = 'elder_worker' and active), false)")) {
+        String position = text("select pg_current_wal_lsn()");
+        while (!holds("select coalesce((select confirmed_flush_lsn >= '" + position
+                + "' from pg_replication_slots where slot_name = 'elder_worker' and active), false)")) {
             if (System.nanoTime() > end) {
                 throw new IllegalStateException("the replication slot does not catch up within " + START_SECONDS + " s");
             }
@@ -198,11 +199,15 @@ final class FaultySite implements AutoCloseable {
     }
 
     private boolean holds(String sql) throws SQLException {
+        return text(sql).equals("t");
+    }
+
+    private String text(String sql) throws SQLException {
         try (Connection connection = connect();
                 Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(sql)) {
             row.next();
-            return row.getBoolean(1);
+            return row.getString(1);
         }
     }
 
