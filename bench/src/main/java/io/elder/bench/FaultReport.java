@@ -52,6 +52,11 @@ final class FaultReport {
                 .count();
     }
 
+    /** How many calls to Okta changed something. */
+    long effectiveCalls() {
+        return members == null ? 0 : members.effective();
+    }
+
     /** How many faults fell into a sync. */
     int faultsDuringSyncs() {
         return during.entrySet().stream()

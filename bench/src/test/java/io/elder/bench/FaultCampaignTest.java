@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Whatever fails, and whenever: the tables come to equal the directory. */
+/** Whatever fails, and whenever: the tables come to equal the directory, and Okta what was decided in Elder. */
 class FaultCampaignTest {
     @TempDir
     Path folder;
@@ -35,6 +37,7 @@ class FaultCampaignTest {
         report.print(System.out);
         assertThat(report.differences()).isEmpty();
         assertThat(report.held()).isPositive();
+        assertThat(report.effectiveCalls()).isPositive();
         assertThat(report.faultsDuringSyncs()).isGreaterThanOrEqualTo(faultsDuringSyncs);
     }
 }
