@@ -35,6 +35,10 @@ final class FaultySite implements AutoCloseable {
 
     private final Link toDirectory;
 
+    /** Else a campaign that is ended by a signal would leave them behind. */
+    private final Thread endWithUs = new Thread(this::endServers, "servers-end");
+
+
     /** @param isSmall whether the database gets a disk that can be filled; needs the right to mount one */
     FaultySite(Path folder, int directoryPort, boolean isSmall) throws IOException, SQLException, InterruptedException {
         this.folder = folder;
@@ -50,8 +54,14 @@ final class FaultySite implements AutoCloseable {
         database.createDatabase(Servers.DATABASE);
         Servers.migrate(database);
         broker = startBroker();
+        Runtime.getRuntime().addShutdownHook(endWithUs);
         awaitBroker();
         TopicCreation.createMissing(kafka());
+    }
+
+    private void endServers() {
+        broker.destroyForcibly();
+        database.crash();
     }
 
     /** What every role is told. */
@@ -213,6 +223,7 @@ final class FaultySite implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        Runtime.getRuntime().removeShutdownHook(endWithUs);
         toBroker.close();
         toDatabase.close();
         for (Link link : ownToDatabase.values()) {
