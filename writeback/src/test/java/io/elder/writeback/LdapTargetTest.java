@@ -41,7 +41,8 @@ class LdapTargetTest extends TargetContract {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"*", "*)(objectClass=*", "in)(|(uid=*", "(uid=*)", "in*", "\\2a", "in\u0000", ")(uid=*))(|(uid=*"})
+            strings = {"*", "*)(objectClass=*", "in)(|(uid=*", "(uid=*)", "in*", "\\2a", "in\u0000", ")(uid=*))(|(uid=*"
+            })
     void whatLooksLikeAFilterIsNothingButAnIdThatNobodyHas(String id) throws InterruptedException {
         assertThat(make("remove", group(), id).outcome()).isEqualTo(Outcome.GONE);
         assertThat(make("add", group(), id).outcome()).isEqualTo(Outcome.GONE);

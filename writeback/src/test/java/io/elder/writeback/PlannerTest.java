@@ -143,8 +143,7 @@ class PlannerTest {
         world.pass(Duration.ofSeconds(5));
         world.delete(List.of(world.live(pair("g", "before")).orElseThrow()));
         world.switchOnBehind(
-                "g",
-                () -> world.delete(List.of(world.live(pair("g", "gone")).orElseThrow())));
+                "g", () -> world.delete(List.of(world.live(pair("g", "gone")).orElseThrow())));
         world.settle();
         assertThat(world.calls).containsExactly("remove g/gone");
     }
@@ -162,7 +161,9 @@ class PlannerTest {
         world.pass(Duration.ofSeconds(5));
         world.sync();
         world.settle();
-        assertThat(world.provider).as("what ended in Elder is not for the provider to prolong").doesNotContain(pair);
+        assertThat(world.provider)
+                .as("what ended in Elder is not for the provider to prolong")
+                .doesNotContain(pair);
     }
 
     @Test

@@ -91,7 +91,8 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         }
         throw new SerializationException(topic + ": " + sitesOwn.getClass().getName() + " gave "
                 + (read == null ? "nothing" : read.getClass().getName())
-                + " (expected: " + (expected == SpecificRecord.class ? "a record of io.elder.schemas.avro" : expected.getName())
+                + " (expected: "
+                + (expected == SpecificRecord.class ? "a record of io.elder.schemas.avro" : expected.getName())
                 + ")");
     }
 
