@@ -90,7 +90,10 @@ final class CrookedFront implements AutoCloseable {
         return switch (manner) {
             case STRAIGHT, LATE -> straight;
             case TRUNCATED ->
-                new Site.Reply(200, straight.headers(), straight.body().substring(0, straight.body().length() / 2));
+                new Site.Reply(
+                        200,
+                        straight.headers(),
+                        straight.body().substring(0, straight.body().length() / 2));
             case HTML ->
                 new Site.Reply(
                         200,
@@ -98,9 +101,11 @@ final class CrookedFront implements AutoCloseable {
                         "<!doctype html><title>Sign in</title><form action=\"/login\"></form>");
             case EMPTY_WITH_NEXT ->
                 straight.body().startsWith("[")
-                        ? new Site.Reply(200, straight.headers(), "[]").with("Link", next(self, "p" + System.nanoTime()))
+                        ? new Site.Reply(200, straight.headers(), "[]")
+                                .with("Link", next(self, "p" + System.nanoTime()))
                         : straight;
-            case REPEATED_CURSOR -> straight.body().startsWith("[") ? straight.with("Link", next(self, "same")) : straight;
+            case REPEATED_CURSOR ->
+                straight.body().startsWith("[") ? straight.with("Link", next(self, "same")) : straight;
             case SHRUNK -> shrunk(call, straight);
         };
     }

@@ -28,8 +28,7 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         void be(Link.State state) throws Exception;
     }
 
-    static final Set<String> KINDS =
-            new TreeSet<>(Set.of(
+    static final Set<String> KINDS = new TreeSet<>(Set.of(
             "kill", "marked", "freeze", "broker", "database", "network", "provider", "slot", "disk", "rebalance"));
 
     /** All that can be done to these roles on this site. */
@@ -76,8 +75,8 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                 },
                 () -> {}));
         site.disk()
-                .ifPresent(disk -> all.add(new Fault(
-                        "disk", "the database's disk full", everybody, true, disk::fill, site::freeDisk)));
+                .ifPresent(disk -> all.add(
+                        new Fault("disk", "the database's disk full", everybody, true, disk::fill, site::freeDisk)));
         for (String role : List.of("sink", "normalizer", "writeback", "fetcher")) {
             all.add(new Fault(
                     "rebalance",
@@ -117,7 +116,8 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
             if (manner != CrookedFront.Manner.STRAIGHT) {
                 all.add(new Fault(
                         "provider",
-                        "Okta's answers " + manner.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                        "Okta's answers "
+                                + manner.name().toLowerCase(Locale.ROOT).replace('_', ' '),
                         List.of(),
                         true,
                         () -> members.front().be(manner),

@@ -508,7 +508,8 @@ final class FaultCampaign {
         long retained = site.retainedBytes();
         report.retained(retained);
         if (retained > MOST_RETAINED) {
-            differences.add(retained + " bytes of the database's log retained (expected: at most " + MOST_RETAINED + ")");
+            differences.add(
+                    retained + " bytes of the database's log retained (expected: at most " + MOST_RETAINED + ")");
         }
         differences.forEach(report::difference);
     }

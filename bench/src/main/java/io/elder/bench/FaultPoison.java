@@ -91,7 +91,11 @@ final class FaultPoison {
         return switch (kind) {
             case NO_AVRO -> text("poison " + number);
             case EMPTY -> new byte[0];
-            case UNKNOWN_SCHEMA -> ByteBuffer.allocate(20).put((byte) 0).putInt(Integer.MAX_VALUE - number).array();
+            case UNKNOWN_SCHEMA ->
+                ByteBuffer.allocate(20)
+                        .put((byte) 0)
+                        .putInt(Integer.MAX_VALUE - number)
+                        .array();
             case CUT_OFF -> {
                 byte[] whole = avro(record("ldap_user", "ldap/poison/ldap_user/" + number, "{\"username\": \"cut\"}"));
                 yield Arrays.copyOf(whole, whole.length / 2);
@@ -114,7 +118,14 @@ final class FaultPoison {
     private static RawRecord record(String kind, String key, String payload) {
         Instant now = Instant.now();
         return new RawRecord(
-                SCOPE, "ldap", kind, "poison", "poison-1", now, now.plus(Duration.ofHours(1)), new RawResource(key, payload));
+                SCOPE,
+                "ldap",
+                kind,
+                "poison",
+                "poison-1",
+                now,
+                now.plus(Duration.ofHours(1)),
+                new RawResource(key, payload));
     }
 
     private <T extends SpecificRecord> byte[] avro(T record) {
@@ -166,7 +177,9 @@ final class FaultPoison {
         Map<String, Object> settings = kafka.consumer("poison-check");
         try (KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = consumer.partitionsFor(kafka.topics().deadletter().name()).stream()
+            List<TopicPartition> partitions = consumer
+                    .partitionsFor(kafka.topics().deadletter().name())
+                    .stream()
                     .map(info -> new TopicPartition(info.topic(), info.partition()))
                     .toList();
             consumer.assign(partitions);

@@ -206,14 +206,18 @@ final class FaultReport {
             long massDeletions = syncs.stream()
                     .filter(sync -> sync.round().equals(FaultCampaign.Round.MASS_DELETION.toString()))
                     .count();
-            row(text, "too much to be true is held", massDeletions + " mass deletions", held() + " held, none carried out");
+            row(
+                    text,
+                    "too much to be true is held",
+                    massDeletions + " mass deletions",
+                    held() + " held, none carried out");
         }
         if (members != null) {
             row(
                     text,
                     "what is decided in Elder is made at Okta once, and nothing else is",
-                    members.made().values().stream().mapToInt(Integer::intValue).sum() + " changes in " + members.rounds()
-                            + " rounds",
+                    members.made().values().stream().mapToInt(Integer::intValue).sum() + " changes in "
+                            + members.rounds() + " rounds",
                     members.effective() + " effective calls (expected: " + members.expectedEffective() + ") of "
                             + members.calls() + ", " + members.differences().size() + " differences");
         }
@@ -222,10 +226,7 @@ final class FaultReport {
                 role + " is ready again in " + (role.equals("normalizer") || role.equals("cdc") ? 60 : 30) + " s",
                 recoveries.getOrDefault(role, List.of()).size() + " times",
                 String.format(
-                        Locale.ROOT,
-                        "%.1f s (p50), %.1f s at most",
-                        percentile(role, 50),
-                        percentile(role, 100))));
+                        Locale.ROOT, "%.1f s (p50), %.1f s at most", percentile(role, 50), percentile(role, 100))));
         row(
                 text,
                 "what nobody can read is in the dead letters once",
@@ -259,7 +260,13 @@ final class FaultReport {
     }
 
     private static void row(StringBuilder text, String promise, String how, String figure) {
-        text.append("| ").append(promise).append(" | ").append(how).append(" | ").append(figure).append(" |\n");
+        text.append("| ")
+                .append(promise)
+                .append(" | ")
+                .append(how)
+                .append(" | ")
+                .append(figure)
+                .append(" |\n");
     }
 
     ObjectNode json() {

@@ -51,7 +51,8 @@ final class FaultSecrets {
     List<String> search(FaultySite site, RoleProcesses roles, Path folder)
             throws IOException, SQLException, ExecutionException, InterruptedException {
         try (Stream<Path> files = Files.list(folder)) {
-            for (Path log : files.filter(file -> file.toString().endsWith(".log")).toList()) {
+            for (Path log :
+                    files.filter(file -> file.toString().endsWith(".log")).toList()) {
                 file(log);
             }
         }
@@ -122,9 +123,7 @@ final class FaultSecrets {
         for (String table : tables) {
             for (Map.Entry<String, String> secret : secrets.entrySet()) {
                 // A job's own configuration is where its password is.
-                String text = table.equals("public.discovery_jobs")
-                        ? "(to_jsonb(t) - 'config_json')::text"
-                        : "t::text";
+                String text = table.equals("public.discovery_jobs") ? "(to_jsonb(t) - 'config_json')::text" : "t::text";
                 try (var query = connection.prepareStatement(
                         "select exists (select from " + table + " t where strpos(" + text + ", ?) > 0)")) {
                     query.setString(1, secret.getValue());

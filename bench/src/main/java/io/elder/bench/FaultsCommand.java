@@ -129,8 +129,7 @@ final class FaultsCommand implements Callable<Integer> {
             throw new IllegalStateException(page + ": no place for figures (expected: " + BEGIN + " and " + END + ")");
         }
         Files.writeString(
-                page,
-                text.substring(0, from + BEGIN.length()) + "\n" + report.markdown() + text.substring(to));
+                page, text.substring(0, from + BEGIN.length()) + "\n" + report.markdown() + text.substring(to));
         ObjectNode json = report.json();
         json.set("machine", Machine.describe());
         Files.writeString(

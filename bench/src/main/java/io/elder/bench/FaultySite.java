@@ -38,7 +38,6 @@ final class FaultySite implements AutoCloseable {
     /** Else a campaign that is ended by a signal would leave them behind. */
     private final Thread endWithUs = new Thread(this::endServers, "servers-end");
 
-
     /** @param isSmall whether the database gets a disk that can be filled; needs the right to mount one */
     FaultySite(Path folder, int directoryPort, boolean isSmall) throws IOException, SQLException, InterruptedException {
         this.folder = folder;
@@ -166,7 +165,8 @@ final class FaultySite implements AutoCloseable {
         while (!holds("select coalesce((select confirmed_flush_lsn >= '" + position
                 + "' from pg_replication_slots where slot_name = 'elder_worker' and active), false)")) {
             if (System.nanoTime() > end) {
-                throw new IllegalStateException("the replication slot does not catch up within " + START_SECONDS + " s");
+                throw new IllegalStateException(
+                        "the replication slot does not catch up within " + START_SECONDS + " s");
             }
             Thread.sleep(100);
         }
@@ -201,8 +201,9 @@ final class FaultySite implements AutoCloseable {
     long retainedBytes() throws SQLException {
         try (Connection connection = connect();
                 Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)"
-                        + " from pg_replication_slots where slot_name = 'elder_worker'")) {
+                ResultSet row = statement.executeQuery(
+                        "select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)"
+                                + " from pg_replication_slots where slot_name = 'elder_worker'")) {
             row.next();
             return row.getLong(1);
         }

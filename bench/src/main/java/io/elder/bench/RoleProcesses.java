@@ -161,8 +161,8 @@ public final class RoleProcesses implements AutoCloseable {
             if (waiting.isEmpty()) {
                 return;
             }
-            boolean hasEnded = waiting.stream()
-                    .anyMatch(name -> !roles.get(name).process().isAlive());
+            boolean hasEnded =
+                    waiting.stream().anyMatch(name -> !roles.get(name).process().isAlive());
             if (hasEnded || Instant.now().isAfter(end)) {
                 StringBuilder why = new StringBuilder();
                 waiting.forEach(name -> why.append("; ")

@@ -61,8 +61,8 @@ class CrookedFrontTest {
     void anEmptyPageNamesAnother() throws IOException, InterruptedException {
         front.be(CrookedFront.Manner.EMPTY_WITH_NEXT);
         assertThat(get().body()).isEqualTo("[]");
-        assertThat(get().headers().firstValue("Link")).hasValueSatisfying(link -> assertThat(link)
-                .contains("rel=\"next\""));
+        assertThat(get().headers().firstValue("Link"))
+                .hasValueSatisfying(link -> assertThat(link).contains("rel=\"next\""));
     }
 
     @Test
