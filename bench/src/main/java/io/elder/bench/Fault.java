@@ -23,10 +23,16 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         void take() throws Exception;
     }
 
-    static final Set<String> KINDS = new TreeSet<>(Set.of("kill", "freeze", "broker", "database", "network"));
+    /** One or more links that are in the same state. */
+    interface Network {
+        void be(Link.State state) throws Exception;
+    }
+
+    static final Set<String> KINDS = new TreeSet<>(Set.of(
+            "kill", "marked", "freeze", "broker", "database", "network", "provider", "slot", "disk", "rebalance"));
 
     /** All that can be done to these roles on this site. */
-    static List<Fault> all(RoleProcesses roles, FaultySite site) {
+    static List<Fault> all(RoleProcesses roles, FaultySite site, FaultMembers members) {
         List<Fault> all = new ArrayList<>();
         for (String role : RoleProcesses.ROLES) {
             List<String> victim = List.of(role);
@@ -53,18 +59,125 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                         "set default_transaction_read_only = off",
                         "alter system reset default_transaction_read_only")));
         all.add(locked(site));
-        network(all, "broker", site.toBroker());
-        network(all, "database", site.toDatabase());
-        network(all, "directory", site.toDirectory());
+        all.add(new Fault(
+                "slot",
+                "replication slot dropped",
+                List.of("cdc"),
+                false,
+                () -> {
+                    members.pause();
+                    try {
+                        site.dropSlot();
+                        site.awaitSlot();
+                    } finally {
+                        members.goOn();
+                    }
+                },
+                () -> {}));
+        site.disk()
+                .ifPresent(disk -> all.add(
+                        new Fault("disk", "the database's disk full", everybody, true, disk::fill, site::freeDisk)));
+        for (String role : List.of("sink", "normalizer", "writeback", "fetcher")) {
+            all.add(new Fault(
+                    "rebalance",
+                    "two more of " + role + " come and go",
+                    List.of(role),
+                    true,
+                    () -> {
+                        roles.startAnother(role, role + "-2", site.environment(role));
+                        roles.startAnother(role, role + "-3", site.environment(role));
+                    },
+                    () -> {
+                        roles.end(role + "-2");
+                        roles.end(role + "-3");
+                    }));
+        }
+        network(all, "broker", RoleProcesses.ROLES, site.toBroker()::be);
+        network(all, "database", RoleProcesses.ROLES, site::networkToDatabase);
+        network(all, "directory", List.of(), site.toDirectory()::be);
+        network(all, "Okta", List.of(), members.toOkta()::be);
+        for (int status : List.of(401, 429, 500, 503)) {
+            all.add(new Fault(
+                    "provider",
+                    "Okta answers " + status,
+                    List.of(),
+                    true,
+                    () -> members.okta().door().refuse(status, Integer.MAX_VALUE),
+                    () -> members.okta().door().open()));
+        }
+        all.add(new Fault(
+                "provider",
+                "Okta's answers to changes lost",
+                List.of(),
+                true,
+                () -> members.okta().door().loseAnswers(Integer.MAX_VALUE),
+                () -> members.okta().door().open()));
+        for (CrookedFront.Manner manner : CrookedFront.Manner.values()) {
+            if (manner != CrookedFront.Manner.STRAIGHT) {
+                all.add(new Fault(
+                        "provider",
+                        "Okta's answers "
+                                + manner.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                        List.of(),
+                        true,
+                        () -> members.front().be(manner),
+                        () -> members.front().be(CrookedFront.Manner.STRAIGHT)));
+            }
+        }
+        marked(all, roles, site, members);
         return List.copyOf(all);
     }
 
-    private static void network(List<Fault> all, String to, Link link) {
-        for (Link.State state : List.of(Link.State.CUT, Link.State.SILENT, Link.State.SLOW)) {
+    /** Roles that die between two steps, as what they say to others tells which was the last. */
+    private static void marked(List<Fault> all, RoleProcesses roles, FaultySite site, FaultMembers members) {
+        MarkedPoint.Watched okta = new MarkedPoint.Watched(members.toOkta());
+        MarkedPoint.Watched broker = new MarkedPoint.Watched(site.toBroker());
+        List<MarkedPoint> points = List.of(
+                new MarkedPoint("writeback", "after the call, before its answer", okta, MarkedPoint.answerToChange()),
+                new MarkedPoint(
+                        "writeback",
+                        "as its transaction is committed",
+                        broker,
+                        MarkedPoint.endOfTransaction("elder-writeback")),
+                new MarkedPoint(
+                        "writeback",
+                        "after the commit in the database",
+                        new MarkedPoint.Watched(site.toDatabase("writeback")),
+                        MarkedPoint.committed()),
+                new MarkedPoint(
+                        "sink",
+                        "after the commit in the database",
+                        new MarkedPoint.Watched(site.toDatabase("sink")),
+                        MarkedPoint.committed()),
+                new MarkedPoint(
+                        "normalizer",
+                        "as its transaction is committed",
+                        broker,
+                        MarkedPoint.endOfTransaction("elder-normalizer")),
+                new MarkedPoint(
+                        "fetcher", "between last page and seal", okta, MarkedPoint.lastPage(FaultMembers.groups())),
+                new MarkedPoint(
+                        "cdc",
+                        "as its transaction is committed",
+                        broker,
+                        MarkedPoint.endOfTransaction("connector-producer")));
+        for (MarkedPoint point : points) {
+            all.add(new Fault(
+                    "marked",
+                    point.toString(),
+                    List.of(point.role()),
+                    false,
+                    () -> point.killAndRestart(roles),
+                    () -> {}));
+        }
+    }
+
+    private static void network(List<Fault> all, String to, List<String> victims, Network link) {
+        for (Link.State state : List.of(Link.State.CUT, Link.State.REFUSED, Link.State.SILENT, Link.State.SLOW)) {
             all.add(new Fault(
                     "network",
                     "network to " + to + " " + state.name().toLowerCase(Locale.ROOT),
-                    to.equals("directory") ? List.of() : RoleProcesses.ROLES,
+                    victims,
                     true,
                     () -> link.be(state),
                     () -> link.be(Link.State.FINE)));

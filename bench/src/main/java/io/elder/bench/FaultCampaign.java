@@ -1,6 +1,7 @@
 package io.elder.bench;
 
 import com.unboundid.ldap.sdk.LDAPException;
+import io.elder.estate.SimulatedOkta;
 import io.elder.schemas.ElderTable;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -22,10 +23,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.common.TopicPartition;
 
 /**
  * Lets things fail at random moments while a directory is changed and read again and again. Whenever a run is visible, faults
@@ -38,10 +35,19 @@ final class FaultCampaign {
     private static final Duration UP = Duration.ofMinutes(3);
     private static final Duration SYNC = Duration.ofMinutes(10);
     private static final long POLL_MILLIS = 50;
+    private static final long POISON_MILLIS = 300;
+    private static final long MOST_RETAINED = 64L << 20;
     private static final String RUNS =
             "select run_id, status, coalesce(error, ''), discovered, created, updated, deleted,"
                     + " extract(epoch from visible_at - started_at) from pipeline.runs"
-                    + " where visible_at is not null order by started_at";
+                    + " where provider = 'ldap' and visible_at is not null order by started_at";
+
+    /** What is changed and watched while things fail. */
+    static final String DIRECTORY = "directory";
+
+    static final String MEMBERS = "members";
+    static final String POISON = "poison";
+    static final Set<String> PARTS = Set.of(DIRECTORY, MEMBERS, POISON);
 
     /** What a sync is to find; they follow each other in this order, from CHANGES on again and again. */
     enum Round {
@@ -92,12 +98,14 @@ final class FaultCampaign {
     private final long seed;
     private final Duration gap;
     private final Set<String> kinds;
+    private final Set<String> parts;
+    private String logLevel = "INFO";
     private final PrintStream out;
     private final FaultReport report;
     private final FaultOracle oracle = new FaultOracle();
     private final Map<String, Long> recovering = new ConcurrentHashMap<>();
     private final long begin = System.nanoTime();
-    private volatile String phase = Round.FIRST.toString();
+    private volatile String phase = "between syncs";
     private volatile int asked;
     private volatile boolean isQuiet;
     private volatile boolean mayFail;
@@ -108,56 +116,111 @@ final class FaultCampaign {
     /**
      * @param gap the longest time between the recovery from a fault and the next, and of a fault that lasts
      * @param kinds of {@link Fault#KINDS}
+     * @param parts of {@link #PARTS}
      */
-    FaultCampaign(Path folder, int records, int faults, long seed, Duration gap, Set<String> kinds, PrintStream out) {
+    FaultCampaign(
+            Path folder,
+            int records,
+            int faults,
+            long seed,
+            Duration gap,
+            Set<String> kinds,
+            Set<String> parts,
+            PrintStream out) {
         this.folder = folder;
         this.records = records;
         this.faults = faults;
         this.seed = seed;
         this.gap = gap;
         this.kinds = kinds;
+        this.parts = parts;
         this.out = out;
         this.report = new FaultReport(records, faults, seed);
+    }
+
+    /** How much the roles write to their logs, which are searched for secrets. */
+    FaultCampaign logging(String level) {
+        logLevel = level;
+        return this;
     }
 
     FaultReport run() throws Exception {
         out.printf(Locale.ROOT, "%d records, %d faults, seed %d; logs are in %s%n", records, faults, seed, folder);
         try (FaultDirectory directory = new FaultDirectory(records, seed);
-                FaultySite site = new FaultySite(folder, directory.port());
-                RoleProcesses roles = new RoleProcesses(folder, environment(site))) {
+                FaultySite site = new FaultySite(folder, directory.port(), kinds.contains("disk"));
+                FaultMembers members = new FaultMembers(site, seed, this::say);
+                RoleProcesses roles = new RoleProcesses(folder, environment(site, members))) {
+            if (kinds.contains("disk") && site.disk().isEmpty()) {
+                say("SKIPPED: a full disk, as this process may not mount one (expected: root)");
+            }
             for (String role : RoleProcesses.ROLES) {
-                roles.start(role);
+                roles.start(role, site.environment(role));
             }
             roles.awaitHealthy(UP);
             say("all roles are healthy");
-            expected = directory.expected();
-            int job = ask(
-                    site, connection -> createJob(connection, site.toDirectory().port()));
-            Thread driver = Thread.ofPlatform().name("syncs").start(() -> drive(site, directory, job));
+            List<Thread> drivers = new ArrayList<>();
+            int job = 0;
+            if (parts.contains(DIRECTORY)) {
+                expected = directory.expected();
+                job = ask(
+                        site,
+                        connection -> createJob(connection, site.toDirectory().port()));
+                int ours = job;
+                drivers.add(driver("syncs", () -> drive(site, directory, ours)));
+            }
+            if (parts.contains(MEMBERS)) {
+                members.prepare();
+                say("memberships are open to write-back");
+                drivers.add(driver("memberships", () -> members.drive(() -> isQuiet)));
+            }
+            FaultPoison poison = new FaultPoison(
+                    site.kafka(), parts.contains(POISON) ? Math.max(2, records / 10_000) : 0, POISON_MILLIS);
+            drivers.add(driver("poison", poison::send));
             try {
-                strike(roles, Fault.all(roles, site));
+                strike(roles, Fault.all(roles, site, members));
+                roles.awaitHealthy(UP);
+                say("the last fault is over");
             } finally {
                 isQuiet = true;
-                driver.join();
+                for (Thread driver : drivers) {
+                    driver.join();
+                }
             }
             if (driverFailure != null) {
                 throw driverFailure;
             }
-            roles.awaitHealthy(UP);
-            say("the last fault is over; once more, undisturbed");
-            sync(site, Round.QUIET, job);
+            if (parts.contains(DIRECTORY)) {
+                say("once more, undisturbed");
+                sync(site, Round.QUIET, job);
+            }
             last(site, job);
+            report.poison(poison.sent());
+            poison.differences().forEach(report::difference);
+            secrets(site, roles);
+            if (parts.contains(MEMBERS)) {
+                report.members(members);
+            }
             report.finish(seconds());
             return report;
         }
     }
 
+    private Thread driver(String name, Fault.Step work) {
+        return Thread.ofPlatform().name(name).start(() -> {
+            try {
+                work.take();
+            } catch (Exception e) {
+                driverFailure = e;
+            }
+        });
+    }
+
     /** A question to the database, which may be away, read-only or crash meanwhile. */
-    private interface Question<T> {
+    interface Question<T> {
         T ask(Connection connection) throws SQLException;
     }
 
-    private static <T> T ask(FaultySite site, Question<T> question) throws SQLException, InterruptedException {
+    static <T> T ask(FaultySite site, Question<T> question) throws SQLException, InterruptedException {
         long end = System.nanoTime() + UP.toNanos();
         while (true) {
             try (Connection connection = site.connect()) {
@@ -172,11 +235,17 @@ final class FaultCampaign {
         }
     }
 
-    private static Map<String, String> environment(FaultySite site) {
+    private Map<String, String> environment(FaultySite site, FaultMembers members) {
         Map<String, String> environment = new LinkedHashMap<>(site.environment());
+        environment.put("LOG_LEVEL", logLevel);
+        if (parts.contains(MEMBERS)) {
+            environment.putAll(members.environment());
+        }
         environment.put("DISCOVERY_JOB_TIMEOUT", "20m");
         // The directory may be away for as long as a fault lasts.
         environment.put("SYNC_MAX_RETRIES", "8");
+        // Else a lost slot awaits a person.
+        environment.put("CDC_SNAPSHOT_MODE", "when_needed");
         return environment;
     }
 
@@ -202,19 +271,16 @@ final class FaultCampaign {
     }
 
     /** Changes and syncs, until the last fault is over; ends with a directory that is as it should be. */
-    private void drive(FaultySite site, FaultDirectory directory, int job) {
-        try {
-            Round round = Round.FIRST;
+    private void drive(FaultySite site, FaultDirectory directory, int job)
+            throws SQLException, LDAPException, InterruptedException {
+        Round round = Round.FIRST;
+        sync(site, round, job);
+        boolean wasHeld = false;
+        while (!isQuiet || !wasHeld || round == Round.MASS_DELETION) {
+            round = round.next();
+            change(directory, round);
             sync(site, round, job);
-            boolean wasHeld = false;
-            while (!isQuiet || !wasHeld || round == Round.MASS_DELETION) {
-                round = round.next();
-                change(directory, round);
-                sync(site, round, job);
-                wasHeld |= round == Round.MASS_DELETION;
-            }
-        } catch (SQLException | LDAPException | InterruptedException | RuntimeException e) {
-            driverFailure = e;
+            wasHeld |= round == Round.MASS_DELETION;
         }
     }
 
@@ -350,7 +416,10 @@ final class FaultCampaign {
         int inSync = 0;
         for (int i = 1; i <= faults && driverFailure == null; i++) {
             // Else a small campaign would spend all of them on the first sync, where nothing is deleted.
-            while (inSync >= Math.max(2, faults / 8) && asked == sync && driverFailure == null) {
+            while (parts.contains(DIRECTORY)
+                    && inSync >= Math.max(2, faults / 8)
+                    && asked == sync
+                    && driverFailure == null) {
                 note(roles);
                 Thread.sleep(POLL_MILLIS);
             }
@@ -366,7 +435,13 @@ final class FaultCampaign {
             String during = phase;
             long lasts = fault.lasting() ? random.nextLong(2 * gap.toNanos()) : 0;
             mayFail |= fault.mayFailARun();
-            fault.strike().take();
+            try {
+                fault.strike().take();
+            } catch (MarkedPoint.PointNotSeen e) {
+                say(fault.name() + ": " + e.getMessage());
+                report.notSeen(fault.name());
+                continue;
+            }
             watch(roles, lasts);
             fault.heal().take();
             mayFail |= fault.mayFailARun();
@@ -412,16 +487,41 @@ final class FaultCampaign {
         });
     }
 
-    private void last(FaultySite site, int job) throws SQLException, InterruptedException, ExecutionException {
-        for (ElderTable table : FaultOracle.TABLES) {
-            report.rows(table.sqlName(), oracle.counts(table));
-        }
+    private void secrets(FaultySite site, RoleProcesses roles) throws Exception {
+        FaultSecrets secrets = new FaultSecrets(Map.of(
+                "Okta's token", SimulatedOkta.TOKEN,
+                "the directory's password", FaultDirectory.PASSWORD,
+                "the database's password", Servers.PASSWORD,
+                "a person's password", FaultSecrets.PERSONS));
+        secrets.search(site, roles, folder).forEach(where -> report.difference("secret: " + where));
+        report.searched(secrets.searched());
+    }
+
+    private void last(FaultySite site, int job) throws SQLException, InterruptedException {
         List<String> differences = new ArrayList<>();
-        try (Connection connection = site.connect();
-                Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select (select count(*) from pipeline.runs),"
-                        + " (select status || ' ' || coalesce(last_error, '') from discovery_jobs where id = " + job
-                        + ")")) {
+        if (parts.contains(DIRECTORY)) {
+            for (ElderTable table : FaultOracle.TABLES) {
+                report.rows(table.sqlName(), oracle.counts(table));
+            }
+            differences.addAll(ask(site, connection -> lastOfDirectory(connection, job)));
+        }
+        long retained = site.retainedBytes();
+        report.retained(retained);
+        if (retained > MOST_RETAINED) {
+            differences.add(
+                    retained + " bytes of the database's log retained (expected: at most " + MOST_RETAINED + ")");
+        }
+        differences.forEach(report::difference);
+    }
+
+    private List<String> lastOfDirectory(Connection connection, int job) throws SQLException {
+        List<String> differences = new ArrayList<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet row =
+                        statement.executeQuery("select (select count(*) from pipeline.runs where provider = 'ldap'),"
+                                + " (select status || ' ' || coalesce(last_error, '') from discovery_jobs where id = "
+                                + job
+                                + ")")) {
             row.next();
             if (row.getInt(1) != syncs) {
                 differences.add(row.getInt(1) + " runs (expected: " + syncs + ", one for each time that it was asked)");
@@ -430,27 +530,7 @@ final class FaultCampaign {
                 differences.add("the job's status: " + row.getString(2) + " (expected: completed)");
             }
         }
-        long letters = deadLetters(site);
-        if (letters > 0) {
-            differences.add(letters + " dead letters (expected: none)");
-        }
-        differences.forEach(report::difference);
-    }
-
-    private static long deadLetters(FaultySite site) throws InterruptedException, ExecutionException {
-        String topic = site.kafka().topics().deadletter().name();
-        try (Admin admin = Admin.create(site.kafka().common())) {
-            Map<TopicPartition, OffsetSpec> partitions = new LinkedHashMap<>();
-            admin.describeTopics(List.of(topic))
-                    .allTopicNames()
-                    .get()
-                    .get(topic)
-                    .partitions()
-                    .forEach(info -> partitions.put(new TopicPartition(topic, info.partition()), OffsetSpec.latest()));
-            return admin.listOffsets(partitions).all().get().values().stream()
-                    .mapToLong(found -> found.offset())
-                    .sum();
-        }
+        return differences;
     }
 
     private double seconds() {

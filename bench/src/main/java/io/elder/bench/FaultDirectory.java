@@ -366,6 +366,7 @@ final class FaultDirectory implements AutoCloseable {
                 new Attribute("cn", "Person " + uid),
                 new Attribute("givenName", "Person"),
                 new Attribute("sn", uid),
+                new Attribute("userPassword", FaultSecrets.PERSONS),
                 new Attribute("mail", uid + "@faults.test")));
         people.add(uid);
     }

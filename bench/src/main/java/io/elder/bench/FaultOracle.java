@@ -20,7 +20,7 @@ import java.util.NavigableMap;
 import java.util.StringJoiner;
 import java.util.TreeMap;
 
-/** Compares the tables with what they must hold, and remembers every row that was ever proven, so that none may get lost. */
+/** Compares the directory's part of the tables with what it must hold, and remembers every row that was ever proven, so that none may get lost. */
 final class FaultOracle {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
 
@@ -96,7 +96,7 @@ final class FaultOracle {
         List<String> unknown = new ArrayList<>();
         long all = 0;
         for (Map.Entry<String, String> row :
-                rows(connection, "select source_key, id from " + table.sqlName() + " where source_key is not null")) {
+                rows(connection, "select source_key, id from " + table.sqlName() + " where source_key like 'ldap/%'")) {
             all++;
             long id = Long.parseLong(row.getValue());
             Long before = lost.remove(row.getKey());
@@ -145,12 +145,12 @@ final class FaultOracle {
                 "select source_key, status from entities where deleted_at is not null and status <> 'deleted'");
         checks.put(
                 "rows of live references that still wait for another",
-                "select source_key, table_name from pipeline.pending_rows union all"
-                        + " select source_key, reference from pipeline.pending_links");
+                "select source_key, table_name from pipeline.pending_rows where source_key like 'ldap/%' union all"
+                        + " select source_key, reference from pipeline.pending_links where source_key like 'ldap/%'");
         checks.put(
                 "runs without exactly one history row",
                 "select run_id, history_id from pipeline.runs r"
-                        + " where (select count(*) from discovery_history h where h.id = r.history_id) <> 1");
+                        + " where r.provider = 'ldap' and (select count(*) from discovery_history h where h.id = r.history_id) <> 1");
         checks.put(
                 "history rows without a run of their own",
                 "select id, status from discovery_history h"
@@ -244,7 +244,7 @@ final class FaultOracle {
                 "select t.source_key, a.source_key, b.source_key, t.source_type, t.target_type, t.dependency_type, t.metadata"
                         + " from dependencies t left join identity_groups a on a.id = t.source_id"
                         + " left join identity_groups b on b.id = t.target_id");
-        sql.replaceAll((table, query) -> query + " where t.source_key is not null and t.deleted_at is null");
+        sql.replaceAll((table, query) -> query + " where t.source_key like 'ldap/%' and t.deleted_at is null");
         return sql;
     }
 }

@@ -7,9 +7,13 @@ import io.elder.runtime.TopicCreation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
@@ -19,35 +23,67 @@ final class FaultySite implements AutoCloseable {
     private static final long START_SECONDS = 60;
 
     private final Path folder;
+    private final SmallDisk disk;
     private final int brokerPort;
     private Process broker;
     private EmbeddedDatabase database;
     private final Link toBroker;
     private final Link toDatabase;
+
+    /** By role: those whose talk with the database is watched. */
+    private final Map<String, Link> ownToDatabase = new LinkedHashMap<>();
+
     private final Link toDirectory;
 
-    FaultySite(Path folder, int directoryPort) throws IOException, SQLException, InterruptedException {
+    /** Else a campaign that is ended by a signal would leave them behind. */
+    private final Thread endWithUs = new Thread(this::endServers, "servers-end");
+
+    /** @param isSmall whether the database gets a disk that can be filled; needs the right to mount one */
+    FaultySite(Path folder, int directoryPort, boolean isSmall) throws IOException, SQLException, InterruptedException {
         this.folder = folder;
+        this.disk = isSmall ? SmallDisk.mount(folder.resolve("postgres")) : null;
         brokerPort = RoleProcesses.freePort();
         toBroker = Link.to(brokerPort);
         toDirectory = Link.to(directoryPort);
         database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         toDatabase = Link.to(database.port());
+        for (String role : List.of("sink", "writeback")) {
+            ownToDatabase.put(role, Link.to(database.port()));
+        }
         database.createDatabase(Servers.DATABASE);
         Servers.migrate(database);
         broker = startBroker();
+        Runtime.getRuntime().addShutdownHook(endWithUs);
         awaitBroker();
         TopicCreation.createMissing(kafka());
     }
 
+    private void endServers() {
+        broker.destroyForcibly();
+        database.crash();
+    }
+
     /** What every role is told. */
     Map<String, String> environment() {
-        return Servers.environment(
-                "127.0.0.1:" + toBroker.port(),
-                database.url(Servers.WORKER, Servers.PASSWORD, Servers.DATABASE)
-                        .replace(":" + database.port() + "/", ":" + toDatabase.port() + "/"),
-                database.url(Servers.OWNER, Servers.DATABASE)
-                        .replace(":" + database.port() + "/", ":" + toDatabase.port() + "/"));
+        return Servers.environment("127.0.0.1:" + toBroker.port(), workerUrl(toDatabase), ownerUrl());
+    }
+
+    /** What a role is told beside that. */
+    Map<String, String> environment(String role) {
+        Link own = ownToDatabase.get(role);
+        return own == null ? Map.of() : Map.of("DATABASE_URL", workerUrl(own));
+    }
+
+    private String workerUrl(Link link) {
+        return throughLink(database.url(Servers.WORKER, Servers.PASSWORD, Servers.DATABASE), link);
+    }
+
+    private String ownerUrl() {
+        return throughLink(database.url(Servers.OWNER, Servers.DATABASE), toDatabase);
+    }
+
+    private String throughLink(String url, Link link) {
+        return url.replace(":" + database.port() + "/", ":" + link.port() + "/");
     }
 
     KafkaClients kafka() {
@@ -63,8 +99,16 @@ final class FaultySite implements AutoCloseable {
         return toBroker;
     }
 
-    Link toDatabase() {
-        return toDatabase;
+    void networkToDatabase(Link.State state) throws IOException {
+        toDatabase.be(state);
+        for (Link link : ownToDatabase.values()) {
+            link.be(state);
+        }
+    }
+
+    /** Of the sink or of write-back. */
+    Link toDatabase(String role) {
+        return ownToDatabase.get(role);
     }
 
     Link toDirectory() {
@@ -92,13 +136,106 @@ final class FaultySite implements AutoCloseable {
         database = EmbeddedDatabase.start(folder.resolve("postgres"), port, EmbeddedDatabase.Durability.FAST);
     }
 
+    /** Empty if the database has none that could be filled. */
+    Optional<SmallDisk> disk() {
+        return Optional.ofNullable(disk);
+    }
+
+    /** There is room again; PostgreSQL ends by itself if its log found none. */
+    void freeDisk() throws IOException, InterruptedException {
+        disk.free();
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        while (System.nanoTime() < end) {
+            try (Connection connection = connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("select pg_switch_wal()");
+                return;
+            } catch (SQLException e) {
+                Thread.sleep(200);
+            }
+        }
+        restartDatabase();
+    }
+
+    /** As an operator would by mistake: whoever reads it is thrown out. */
+    void dropSlot() throws SQLException, InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        // What was changed before is read; what is changed while there is none is known from the tables alone.
+        String position = text("select pg_current_wal_lsn()");
+        while (!holds("select coalesce((select confirmed_flush_lsn >= '" + position
+                + "' from pg_replication_slots where slot_name = 'elder_worker' and active), false)")) {
+            if (System.nanoTime() > end) {
+                throw new IllegalStateException(
+                        "the replication slot does not catch up within " + START_SECONDS + " s");
+            }
+            Thread.sleep(100);
+        }
+        while (!holds("select not exists (select from pg_replication_slots where slot_name = 'elder_worker')")) {
+            try (Connection connection = connect();
+                    Statement statement = connection.createStatement()) {
+                statement.execute("select pg_terminate_backend(active_pid) from pg_replication_slots"
+                        + " where slot_name = 'elder_worker' and active");
+                statement.execute("select pg_drop_replication_slot('elder_worker')");
+            } catch (SQLException e) {
+                if (System.nanoTime() > end) {
+                    throw e;
+                }
+                // Somebody reads it again.
+                Thread.sleep(20);
+            }
+        }
+    }
+
+    /** Waits until change capture has made a new one. */
+    void awaitSlot() throws SQLException, InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        while (!holds("select exists (select from pg_replication_slots where slot_name = 'elder_worker' and active)")) {
+            if (System.nanoTime() > end) {
+                throw new IllegalStateException("no new replication slot within " + START_SECONDS + " s");
+            }
+            Thread.sleep(100);
+        }
+    }
+
+    /** How much of the database's log is kept for the slot. */
+    long retainedBytes() throws SQLException {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(
+                        "select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)"
+                                + " from pg_replication_slots where slot_name = 'elder_worker'")) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private boolean holds(String sql) throws SQLException {
+        return text(sql).equals("t");
+    }
+
+    private String text(String sql) throws SQLException {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getString(1);
+        }
+    }
+
     @Override
     public void close() throws IOException {
+        Runtime.getRuntime().removeShutdownHook(endWithUs);
         toBroker.close();
         toDatabase.close();
+        for (Link link : ownToDatabase.values()) {
+            link.close();
+        }
         toDirectory.close();
         broker.destroyForcibly();
         database.close();
+        if (disk != null) {
+            disk.close();
+        }
     }
 
     private Process startBroker() throws IOException {

@@ -9,6 +9,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -22,22 +23,33 @@ final class Link implements AutoCloseable {
         /** Connections stay open, and nothing passes. */
         SILENT,
         /** Connections are reset, and so are new ones. */
-        CUT
+        CUT,
+        /** Connections are reset, and nobody listens for new ones. */
+        REFUSED
+    }
+
+    /** Looks at what passes. What it does is done before the piece goes on. */
+    interface Tap {
+        /** Says whether this was what it waited for: then it is taken away. */
+        boolean see(boolean isAnswer, byte[] data, int length) throws IOException;
     }
 
     private static final int PIECE = 1400;
     private static final long LATE_MILLIS = 4;
     private static final int BUFFER = 64 * 1024;
 
-    private final ServerSocket listener;
+    private volatile ServerSocket listener;
+    private final int port;
     private final int target;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private volatile State state = State.FINE;
+    private final AtomicReference<Tap> tap = new AtomicReference<>();
 
     private Link(ServerSocket listener, int target) {
         this.listener = listener;
+        this.port = listener.getLocalPort();
         this.target = target;
     }
 
@@ -49,32 +61,43 @@ final class Link implements AutoCloseable {
     }
 
     int port() {
-        return listener.getLocalPort();
+        return port;
     }
 
-    void be(State wanted) {
+    void be(State wanted) throws IOException {
         lock.lock();
         try {
+            if (wanted == State.REFUSED) {
+                listener.close();
+            } else if (state == State.REFUSED) {
+                listener = new ServerSocket(port, 100, InetAddress.getLoopbackAddress());
+                Thread.ofVirtual().start(this::accept);
+            }
             state = wanted;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
-        if (wanted == State.CUT) {
+        if (wanted == State.CUT || wanted == State.REFUSED) {
             open.forEach(Link::reset);
         }
     }
 
+    /** One at a time; null takes it away. */
+    void tap(Tap wanted) {
+        tap.set(wanted);
+    }
+
     @Override
     public void close() throws IOException {
-        listener.close();
-        be(State.CUT);
+        be(State.REFUSED);
     }
 
     private void accept() {
-        while (!listener.isClosed()) {
+        ServerSocket own = listener;
+        while (!own.isClosed()) {
             try {
-                Socket client = listener.accept();
+                Socket client = own.accept();
                 open.add(client);
                 Thread.ofVirtual().start(() -> serve(client));
             } catch (IOException e) {
@@ -87,15 +110,15 @@ final class Link implements AutoCloseable {
         try (client;
                 Socket server = new Socket()) {
             open.add(server);
-            if (state == State.CUT) {
+            if (state == State.CUT || state == State.REFUSED) {
                 reset(client);
                 return;
             }
             client.setTcpNoDelay(true);
             server.setTcpNoDelay(true);
             server.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), target), 5000);
-            Thread answers = Thread.ofVirtual().start(() -> pass(server, client));
-            pass(client, server);
+            Thread answers = Thread.ofVirtual().start(() -> pass(server, client, true));
+            pass(client, server, false);
             answers.join();
         } catch (IOException e) {
             // Nobody is there: the client sees its connection end.
@@ -108,13 +131,17 @@ final class Link implements AutoCloseable {
         }
     }
 
-    private void pass(Socket from, Socket to) {
+    private void pass(Socket from, Socket to, boolean isAnswer) {
         byte[] buffer = new byte[BUFFER];
         try {
             InputStream in = from.getInputStream();
             OutputStream out = to.getOutputStream();
             for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
                 awaitVoice();
+                Tap eye = tap.get();
+                if (eye != null && eye.see(isAnswer, buffer, read)) {
+                    tap.compareAndSet(eye, null);
+                }
                 if (state == State.SLOW) {
                     for (int at = 0; at < read; at += PIECE) {
                         Thread.sleep(LATE_MILLIS);

@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 /** The roles as processes of the operating system: started, watched, killed and started again. */
 public final class RoleProcesses implements AutoCloseable {
     /** The roles of a pipeline, in the order in which they are started. */
-    public static final List<String> ROLES = List.of("sink", "normalizer", "fetcher", "scheduler", "cdc");
+    public static final List<String> ROLES = List.of("sink", "normalizer", "fetcher", "scheduler", "cdc", "writeback");
 
     /** Start-up is what a campaign waits for, and it is mostly spent compiling. */
     private static final List<String> OPTIONS = List.of(
@@ -63,6 +63,21 @@ public final class RoleProcesses implements AutoCloseable {
         start(role, command(role), Map.of("LOG_FORMAT", "text"));
     }
 
+    /** The same, with settings of its own. */
+    void start(String role, Map<String, String> more) throws IOException {
+        Map<String, String> all = new LinkedHashMap<>(more);
+        all.put("LOG_FORMAT", "text");
+        start(role, command(role), all);
+    }
+
+    /** Another process of a role, under a name and with a state of its own. */
+    void startAnother(String role, String name, Map<String, String> more) throws IOException {
+        Map<String, String> all = new LinkedHashMap<>(more);
+        all.put("LOG_FORMAT", "text");
+        all.put("STATE_DIR", folder.resolve("state-" + name).toString());
+        start(name, command(role), all);
+    }
+
     /** Starts a process under this name with more settings; {@code HEALTH_CHECK_PORT} is chosen here. */
     public void start(String name, List<String> command, Map<String, String> more) throws IOException {
         int port = freePort();
@@ -76,11 +91,28 @@ public final class RoleProcesses implements AutoCloseable {
 
     /** Kills with -9 and starts the same again. */
     public void killAndRestart(String name) throws IOException, InterruptedException {
-        Role role = roles.get(name);
-        role.process().destroyForcibly();
-        if (!role.process().waitFor(10, TimeUnit.SECONDS)) {
+        kill(name);
+        restart(name);
+    }
+
+    /** Kills with -9. */
+    void kill(String name) throws InterruptedException {
+        Process process = roles.get(name).process();
+        process.destroyForcibly();
+        if (!process.waitFor(10, TimeUnit.SECONDS)) {
             throw new IllegalStateException(name + ": still there 10 s after kill -9");
         }
+    }
+
+    /** Kills with -9 and forgets. */
+    void end(String name) throws InterruptedException {
+        kill(name);
+        roles.remove(name);
+    }
+
+    /** Starts again what was killed, as it was. */
+    void restart(String name) throws IOException {
+        Role role = roles.get(name);
         roles.put(
                 name,
                 new Role(
@@ -129,7 +161,9 @@ public final class RoleProcesses implements AutoCloseable {
             if (waiting.isEmpty()) {
                 return;
             }
-            if (Instant.now().isAfter(end)) {
+            boolean hasEnded =
+                    waiting.stream().anyMatch(name -> !roles.get(name).process().isAlive());
+            if (hasEnded || Instant.now().isAfter(end)) {
                 StringBuilder why = new StringBuilder();
                 waiting.forEach(name -> why.append("; ")
                         .append(name)
@@ -137,7 +171,8 @@ public final class RoleProcesses implements AutoCloseable {
                         .append(page(name, "/healthz").orElse("no answer"))
                         .append(", see ")
                         .append(log(name)));
-                throw new IllegalStateException("not healthy after " + atMost.toSeconds() + " s" + why);
+                throw new IllegalStateException(
+                        (hasEnded ? "ended by itself" : "not healthy after " + atMost.toSeconds() + " s") + why);
             }
             Thread.sleep(100);
         }
@@ -217,8 +252,10 @@ public final class RoleProcesses implements AutoCloseable {
                     case "cdc" -> new String[] {"cdc", "io.elder.cdc.CdcMain", "-Xmx512m"};
                     case "scheduler" ->
                         new String[] {"fetchers/scheduler", "io.elder.scheduler.SchedulerMain", "-Xmx256m"};
-                    case "fetcher" -> new String[] {"fetchers/ldap", "io.elder.fetch.FetcherMain", "-Xmx512m"};
+                    case "fetcher" ->
+                        new String[] {"fetchers/ldap,fetchers/okta", "io.elder.fetch.FetcherMain", "-Xmx512m"};
                     case "normalizer" -> new String[] {"normalizer", "io.elder.normalizer.NormalizerMain", "-Xmx512m"};
+                    case "writeback" -> new String[] {"writeback", "io.elder.writeback.WritebackMain", "-Xmx512m"};
                     case "sink" -> new String[] {"sink", "io.elder.sink.SinkMain", "-Xmx512m"};
                     default ->
                         throw new IllegalArgumentException(
@@ -229,30 +266,32 @@ public final class RoleProcesses implements AutoCloseable {
         return command(moduleAndMain[0], moduleAndMain[1], options);
     }
 
-    /** A main class with the classpath of a built module. */
-    static List<String> command(String module, String main, List<String> options) throws IOException {
+    /** A main class with the classpath of built modules, separated by commas. */
+    static List<String> command(String modules, String main, List<String> options) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);
         command.add("-cp");
-        command.add(classpath(home().resolve(module)));
+        command.add(classpath(List.of(modules.split(","))));
         command.add(main);
         return command;
     }
 
-    private static String classpath(Path module) throws IOException {
-        Path target = module.resolve("target");
-        Path dependencies = target.resolve("dependencies");
-        if (!Files.exists(dependencies)) {
-            throw new IllegalStateException(module + " is not built (expected: " + dependencies + ")");
-        }
+    private static String classpath(List<String> modules) throws IOException {
         Set<String> classpath = new LinkedHashSet<>();
-        try (Stream<Path> jars = Files.list(target)) {
-            jars.map(Path::toString)
-                    .filter(jar -> jar.endsWith("-SNAPSHOT.jar"))
-                    .forEach(classpath::add);
+        for (String module : modules) {
+            Path target = home().resolve(module).resolve("target");
+            Path dependencies = target.resolve("dependencies");
+            if (!Files.exists(dependencies)) {
+                throw new IllegalStateException(module + " is not built (expected: " + dependencies + ")");
+            }
+            try (Stream<Path> jars = Files.list(target)) {
+                jars.map(Path::toString)
+                        .filter(jar -> jar.endsWith("-SNAPSHOT.jar"))
+                        .forEach(classpath::add);
+            }
+            classpath.addAll(List.of(Files.readString(dependencies).strip().split(File.pathSeparator)));
         }
-        classpath.addAll(List.of(Files.readString(dependencies).strip().split(File.pathSeparator)));
         return String.join(File.pathSeparator, classpath);
     }
 

@@ -1,6 +1,7 @@
 package io.elder.estate;
 
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -28,6 +29,10 @@ public final class Directory {
     private final Supplier<Content> base;
     private final Content own = new Content(new TreeMap<>(BY_ID), new TreeMap<>(BY_ID), new HashMap<>());
     private final Map<String, Map<String, Boolean>> written = new HashMap<>();
+    private final List<Membership> changes = new ArrayList<>();
+
+    /** A membership that began or ended. */
+    public record Membership(String group, String user, boolean isIn) {}
 
     /** @param email empty where there is none */
     public record User(
@@ -176,7 +181,17 @@ public final class Directory {
     private boolean write(String group, String user, boolean isIn) {
         boolean was = members(group).contains(user);
         written.computeIfAbsent(group, unused -> new HashMap<>()).put(user, isIn);
+        if (was != isIn) {
+            changes.add(new Membership(group, user, isIn));
+        }
         return was != isIn;
+    }
+
+    /** What joining and leaving really changed, in order, since this was last asked. */
+    public synchronized List<Membership> takeChanges() {
+        List<Membership> taken = List.copyOf(changes);
+        changes.clear();
+        return taken;
     }
 
     /** By id. */

@@ -56,10 +56,10 @@ public final class NormalizerTopology {
         Topics topics = with.topics();
         NormalizerSettings settings = with.settings();
         Tally tally = new Tally(with.meters());
-        Deserializer<RawRecord> raw = reader(with.serdes());
-        Deserializer<Verdict> verdicts = reader(with.serdes());
-        Deserializer<InventoryRecord> identities = reader(with.serdes());
-        Deserializer<ScopeEvent> events = reader(with.serdes());
+        Deserializer<RawRecord> raw = reader(RawRecord.class, with.serdes());
+        Deserializer<Verdict> verdicts = reader(Verdict.class, with.serdes());
+        Deserializer<InventoryRecord> identities = reader(InventoryRecord.class, with.serdes());
+        Deserializer<ScopeEvent> events = reader(ScopeEvent.class, with.serdes());
         Serializer<InventoryRecord> inventory = writer(with.serdes());
         Serializer<ScopeEvent> reports = writer(with.serdes());
         Serializer<HeldPlan> held = writer(with.serdes());
@@ -132,8 +132,8 @@ public final class NormalizerTopology {
                 .withLoggingEnabled(Map.of());
     }
 
-    private static <T extends SpecificRecord> Deserializer<T> reader(Map<String, Object> configuration) {
-        AvroDeserializer<T> reader = new AvroDeserializer<>();
+    private static <T extends SpecificRecord> Deserializer<T> reader(Class<T> type, Map<String, Object> configuration) {
+        AvroDeserializer<T> reader = new AvroDeserializer<>(type);
         reader.configure(configuration, false);
         return reader;
     }

@@ -158,6 +158,19 @@ class NormalizerTopologyTest {
     }
 
     @Test
+    void aRecordOfAnotherTypeIsDeadLetteredAndTheNextRecordFlows() {
+        InventoryRecord other =
+                new InventoryRecord("k", SCOPE, "run", START, new ScopeMark(0, 1, "sealed", null, 0L, 0L, 0L));
+        rawBytes.pipeInput("k", this.<InventoryRecord>writer().serialize("", other), at(1));
+        see("alice", 1);
+        assertThat(rows()).hasSize(2);
+        List<TestRecord<byte[], byte[]>> refused = letters.readRecordsToList();
+        assertThat(refused).hasSize(1);
+        assertThat(DeadLetter.text(refused.getFirst().headers(), DeadLetter.ERROR_MESSAGE))
+                .contains("InventoryRecord (expected: io.elder.schemas.avro.RawRecord)");
+    }
+
+    @Test
     void aRecordAfterItsDeadlineCountsOnlyIfItWasRetriedFromTheDeadLetters() {
         RawRecord late = record(SCOPE, 1, new RawResource("ldap/host/ldap_user/zoe", payload("zoe", "Zoe")));
         raw.pipeInput("ldap/host/ldap_user/zoe", late, at(62));

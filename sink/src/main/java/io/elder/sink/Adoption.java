@@ -60,19 +60,31 @@ final class Adoption {
         }
     }
 
-    /** A membership that a person granted in Elder, and that the provider now reports, is the same membership. */
+    /**
+     * A membership that a person granted in Elder, and that the provider now reports, is the same membership. If there was
+     * one before that ended, the person's row takes its place, and it stays as history.
+     */
     int adoptMemberships(List<Change> memberships) throws SQLException {
         List<Change> candidates =
                 memberships.stream().filter(change -> !change.deleted()).toList();
         if (candidates.isEmpty()) {
             return 0;
         }
+        String ended = """
+                UPDATE identity_group_memberships t SET source_key = NULL
+                FROM unnest(?::text[], ?::integer[], ?::integer[], ?::text[]) AS n(key, identity_id, group_id, observed_at)
+                WHERE t.source_key = n.key AND t.deleted_at IS NOT NULL AND t.observed_at <= n.observed_at::timestamptz
+                  AND EXISTS (SELECT FROM identity_group_memberships m
+                              WHERE m.identity_id = n.identity_id AND m.group_id = n.group_id
+                                AND m.source_key IS NULL AND m.deleted_at IS NULL)
+                """;
         String sql = """
                 UPDATE identity_group_memberships t SET source_key = i.key
                 FROM (SELECT DISTINCT ON (n.key) m.id, n.key
-                      FROM unnest(?::text[], ?::integer[], ?::integer[]) AS n(key, identity_id, group_id)
+                      FROM unnest(?::text[], ?::integer[], ?::integer[], ?::text[])
+                          AS n(key, identity_id, group_id, observed_at)
                       JOIN identity_group_memberships m ON m.identity_id = n.identity_id AND m.group_id = n.group_id
-                                                       AND m.source_key IS NULL
+                                                       AND m.source_key IS NULL AND m.deleted_at IS NULL
                       WHERE NOT EXISTS (SELECT FROM identity_group_memberships mine WHERE mine.source_key = n.key)
                       ORDER BY n.key, m.id) i
                 WHERE t.id = i.id
@@ -80,21 +92,33 @@ final class Adoption {
         if (!exists("SELECT EXISTS (SELECT FROM identity_group_memberships WHERE source_key IS NULL)")) {
             return 0;
         }
+        update(ended, candidates);
+        return update(sql, candidates);
+    }
+
+    private int update(String sql, List<Change> memberships) throws SQLException {
         try (PreparedStatement update = connection.prepareStatement(sql)) {
             update.setArray(
                     1,
                     TableLayout.texts(
-                            connection, candidates.stream().map(Change::key).toArray(String[]::new)));
+                            connection, memberships.stream().map(Change::key).toArray(String[]::new)));
             for (int i = 0; i < 2; i++) {
                 String reference = i == 0 ? "identity" : "group";
                 update.setArray(
                         i + 2,
                         connection.createArrayOf(
                                 "integer",
-                                candidates.stream()
+                                memberships.stream()
                                         .map(change -> change.ids.get(reference))
                                         .toArray()));
             }
+            update.setArray(
+                    4,
+                    TableLayout.texts(
+                            connection,
+                            memberships.stream()
+                                    .map(change -> change.record.getObservedAt().toString())
+                                    .toArray(String[]::new)));
             return update.executeUpdate();
         }
     }

@@ -93,8 +93,9 @@ final class Delivery {
     private final KafkaProducer<byte[], byte[]> producer;
     private final InventoryWriter writer;
     private final RunLedger ledger;
-    private final AvroDeserializer<InventoryRecord> inventoryDeserializer = new AvroDeserializer<>();
-    private final AvroDeserializer<RunEvent> runDeserializer = new AvroDeserializer<>();
+    private final AvroDeserializer<InventoryRecord> inventoryDeserializer =
+            new AvroDeserializer<>(InventoryRecord.class);
+    private final AvroDeserializer<RunEvent> runDeserializer = new AvroDeserializer<>(RunEvent.class);
     private final AvroSerializer<InventoryRecord> inventorySerializer = new AvroSerializer<>();
 
     /** @param producer for dead letters; it is not closed here */

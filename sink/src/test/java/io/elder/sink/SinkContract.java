@@ -213,6 +213,26 @@ abstract class SinkContract {
     }
 
     @Test
+    void aMembershipGrantedAgainInElderTakesThePlaceOfTheOneThatEnded() throws SQLException {
+        apply(company(1));
+        apply(List.of(deleted(member(2, 1, 2))));
+        execute("INSERT INTO identity_group_memberships (identity_id, group_id) SELECT identity_id, group_id"
+                + " FROM identity_group_memberships WHERE source_key = '" + MEMBER + "1'");
+        String granted = one("SELECT id FROM identity_group_memberships WHERE source_key IS NULL");
+        // What is older than the end says nothing about what was granted since.
+        apply(List.of(member(2, 1, 1)));
+        assertThat(one("SELECT source_key FROM identity_group_memberships WHERE id = " + granted))
+                .isNull();
+        apply(List.of(member(2, 1, 3)));
+        assertThat(one("SELECT id FROM identity_group_memberships WHERE source_key = '" + MEMBER + "1'"))
+                .isEqualTo(granted);
+        assertThat(count("identity_group_memberships m WHERE deleted_at IS NULL AND EXISTS (SELECT FROM"
+                        + " identity_group_memberships o WHERE o.source_key = '" + MEMBER + "1'"
+                        + " AND o.identity_id = m.identity_id AND o.group_id = m.group_id)"))
+                .isOne();
+    }
+
+    @Test
     void aPurgedRowIsGoneAndMayComeBackAsANewOne() throws SQLException {
         apply(List.of(user(9, "gone", 1), deleted(user(9, "gone", 2)), tombstone(USER + "9")));
         assertThat(names()).isEmpty();

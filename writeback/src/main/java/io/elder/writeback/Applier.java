@@ -61,7 +61,7 @@ final class Applier implements AutoCloseable {
     Applier(KafkaClients kafka, Caller caller) {
         this.kafka = kafka;
         this.caller = caller;
-        this.plans = PlannerTopology.reader(kafka.common());
+        this.plans = PlannerTopology.reader(WritebackPlan.class, kafka.common());
         this.thread = new Thread(this::loop, "writeback-applier");
     }
 

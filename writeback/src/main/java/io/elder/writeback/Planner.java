@@ -207,18 +207,17 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         } else {
             // A row that is gone for good must not be kept for ever; the one late event that matters has its pair.
             stores.rows().delete(id);
-            boolean isEarly = wasLive
-                    && !hasMoved
-                    && origin.equals(PERSON)
-                    && members.memberKey(old).isEmpty();
-            if (isEarly) {
-                keep(id, now.open());
-            }
         }
-        if (wasLive && (hasMoved || !now.isLive())) {
-            if (origin.equals(PERSON)) {
+        if (wasLive && (hasMoved || !now.isLive()) && origin.equals(PERSON)) {
+            if (!hasMoved && members.memberKey(old).isEmpty()) {
+                keep(id, now.open());
+            } else {
                 revoked(old, event.getTransaction(), at);
             }
+        }
+        if (!wasLive && event.getLive() && isExpired && origin.equals(PERSON) && expiresAt > at) {
+            // Heard of too late to be granted; that it ended was decided all the same.
+            revoked(now, event.getTransaction(), at);
         }
         if (now.isLive() && (hasMoved || !wasLive)) {
             if (members.memberKey(now).isEmpty()) {

@@ -54,9 +54,9 @@ final class PlannerTopology {
     static Topology topology(Parts with) {
         Topics topics = with.topics();
         Tally tally = new Tally(with.meters());
-        Deserializer<RawRecord> raw = reader(with.serdes());
-        Deserializer<InventoryRecord> inventory = reader(with.serdes());
-        Deserializer<WritebackEvent> events = reader(with.serdes());
+        Deserializer<RawRecord> raw = reader(RawRecord.class, with.serdes());
+        Deserializer<InventoryRecord> inventory = reader(InventoryRecord.class, with.serdes());
+        Deserializer<WritebackEvent> events = reader(WritebackEvent.class, with.serdes());
         Serializer<WritebackEvent> heard = writer(with.serdes());
         Serializer<WritebackPlan> plans = writer(with.serdes());
         Serializer<WritebackResult> results = writer(with.serdes());
@@ -102,8 +102,8 @@ final class PlannerTopology {
         return topology;
     }
 
-    static <T extends SpecificRecord> Deserializer<T> reader(Map<String, Object> configuration) {
-        AvroDeserializer<T> reader = new AvroDeserializer<>();
+    static <T extends SpecificRecord> Deserializer<T> reader(Class<T> type, Map<String, Object> configuration) {
+        AvroDeserializer<T> reader = new AvroDeserializer<>(type);
         reader.configure(configuration, false);
         return reader;
     }

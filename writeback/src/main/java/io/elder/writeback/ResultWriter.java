@@ -49,7 +49,7 @@ final class ResultWriter implements AutoCloseable {
     ResultWriter(KafkaClients kafka, HikariDataSource database) {
         this.kafka = kafka;
         this.database = database;
-        this.results = PlannerTopology.reader(kafka.common());
+        this.results = PlannerTopology.reader(WritebackResult.class, kafka.common());
         this.thread = new Thread(this::loop, "writeback-results");
     }
 

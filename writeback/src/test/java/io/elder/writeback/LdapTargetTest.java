@@ -1,5 +1,7 @@
 package io.elder.writeback;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.unboundid.ldap.listener.InMemoryDirectoryServer;
 import com.unboundid.ldap.listener.InMemoryDirectoryServerConfig;
 import com.unboundid.ldap.listener.InMemoryListenerConfig;
@@ -8,6 +10,8 @@ import com.unboundid.ldif.LDIFException;
 import java.net.InetAddress;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LdapTargetTest extends TargetContract {
     private static final String BASE = "dc=example,dc=com";
@@ -33,6 +37,18 @@ class LdapTargetTest extends TargetContract {
     @AfterEach
     void close() {
         directory.shutDown(true);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"*", "*)(objectClass=*", "in)(|(uid=*", "(uid=*)", "in*", "\\2a", "in\u0000", ")(uid=*))(|(uid=*"
+            })
+    void whatLooksLikeAFilterIsNothingButAnIdThatNobodyHas(String id) throws InterruptedException {
+        assertThat(make("remove", group(), id).outcome()).isEqualTo(Outcome.GONE);
+        assertThat(make("add", group(), id).outcome()).isEqualTo(Outcome.GONE);
+        assertThat(make("remove", id, member()).outcome()).isEqualTo(Outcome.GONE);
+        assertThat(isIn(member())).isTrue();
+        assertThat(isIn(stranger())).isFalse();
     }
 
     @Override

@@ -139,6 +139,41 @@ class PlannerTest {
     }
 
     @Test
+    void aRowThatEndedAfterItsGroupWasSwitchedOnIsAChangeThoughItIsHeardOfBefore() {
+        open(Map.of());
+        world.groupOff("g");
+        for (String user : List.of("gone", "b", "c", "before")) {
+            world.user(user);
+            world.provider.add(pair("g", user));
+        }
+        world.sync();
+        world.pass(Duration.ofSeconds(5));
+        world.delete(List.of(world.live(pair("g", "before")).orElseThrow()));
+        world.switchOnBehind(
+                "g", () -> world.delete(List.of(world.live(pair("g", "gone")).orElseThrow())));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g/gone");
+    }
+
+    @Test
+    void aRowHeardOfAfterItExpiredCountsAsOneThatExpired() {
+        open(Map.of());
+        company(1, 3);
+        world.user("new");
+        String pair = pair("g0", "new");
+        world.addHeardLate(pair, world.now().plusSeconds(4), Duration.ofSeconds(10));
+        world.settle();
+        assertThat(world.effective).isZero();
+        world.provider.add(pair);
+        world.pass(Duration.ofSeconds(5));
+        world.sync();
+        world.settle();
+        assertThat(world.provider)
+                .as("what ended in Elder is not for the provider to prolong")
+                .doesNotContain(pair);
+    }
+
+    @Test
     void anExpiredRowIsRemoved() {
         open(Map.of());
         company(1, 3);

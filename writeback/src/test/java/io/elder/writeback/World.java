@@ -286,6 +286,17 @@ final class World implements AutoCloseable {
         return row;
     }
 
+    /** Somebody puts a row there, and it is heard of later. */
+    void addHeardLate(String pair, Instant expiresAt, Duration late) {
+        Membership row = new Membership(nextRow++, pair);
+        row.expiresAt = expiresAt.toString();
+        rows.put(row.id, row);
+        byte[] event = event("c", null, json(row));
+        pass(late);
+        memberships.pipeInput(Integer.toString(row.id), event, now);
+        hear();
+    }
+
     /** Somebody deletes rows, all in one transaction. */
     void delete(List<Membership> some) {
         transaction++;

@@ -47,7 +47,7 @@ final class FetcherLoop implements AutoCloseable {
     private final String provider;
     private final String topic;
     private final Map<String, Object> consumerSettings;
-    private final AvroDeserializer<Task> tasks = new AvroDeserializer<>();
+    private final AvroDeserializer<Task> tasks = new AvroDeserializer<>(Task.class);
     private final TaskRunner<?> runner;
     private final Semaphore slots;
     private final DeadTasks deadTasks;

@@ -58,7 +58,7 @@ public final class SchedulerTopology {
 
     public static Topology topology(Inputs inputs) {
         Topics topics = inputs.topics();
-        AvroDeserializer<RunEvent> events = new AvroDeserializer<>();
+        AvroDeserializer<RunEvent> events = new AvroDeserializer<>(RunEvent.class);
         events.configure(inputs.serdes(), false);
         AvroSerializer<SpecificRecord> avro = new AvroSerializer<>();
         avro.configure(inputs.serdes(), false);

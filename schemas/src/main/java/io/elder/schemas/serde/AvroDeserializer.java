@@ -30,9 +30,20 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         AvroSchemas.trustOurs();
     }
 
+    private final Class<? extends SpecificRecord> expected;
     private final Map<Integer, SpecificDatumReader<T>> readers = new ConcurrentHashMap<>();
     private Deserializer<?> sitesOwn;
     private SchemaRegistry registry;
+
+    /** Of any of our records: for tools. A record of another type than T is noticed where it is used. */
+    public AvroDeserializer() {
+        this.expected = SpecificRecord.class;
+    }
+
+    /** A record of another of our types is refused like one that nobody can read. */
+    public AvroDeserializer(Class<T> expected) {
+        this.expected = expected;
+    }
 
     @Override
     public void configure(Map<String, ?> configuration, boolean isKey) {
@@ -75,12 +86,14 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
 
     @SuppressWarnings("unchecked") // which of our records it is, the topic decides
     private T record(String topic, Object read) {
-        if (read instanceof SpecificRecord) {
+        if (expected.isInstance(read)) {
             return (T) read;
         }
         throw new SerializationException(topic + ": " + sitesOwn.getClass().getName() + " gave "
                 + (read == null ? "nothing" : read.getClass().getName())
-                + " (expected: a record of io.elder.schemas.avro)");
+                + " (expected: "
+                + (expected == SpecificRecord.class ? "a record of io.elder.schemas.avro" : expected.getName())
+                + ")");
     }
 
     @Override
@@ -104,6 +117,10 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         if (type == null) {
             throw new SerializationException("schema id " + id + ": record " + written.getFullName()
                     + " is not one of ours (expected: io.elder.schemas.avro.*)");
+        }
+        if (!expected.isAssignableFrom(type)) {
+            throw new SerializationException("schema id " + id + ": record " + written.getFullName() + " (expected: "
+                    + expected.getName() + ")");
         }
         return new SpecificDatumReader<>(written, SpecificData.get().getSchema(type));
     }
