@@ -99,6 +99,7 @@ final class FaultsCommand implements Callable<Integer> {
         FaultReport report;
         try {
             report = new FaultCampaign(folder, records, faults, seed, Duration.ofMillis(gap), kinds, parts, progress)
+                    .logging(logLevel)
                     .run();
         } catch (IllegalStateException e) {
             System.err.println("elder: " + e.getMessage());

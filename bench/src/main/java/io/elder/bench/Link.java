@@ -38,7 +38,8 @@ final class Link implements AutoCloseable {
     private static final long LATE_MILLIS = 4;
     private static final int BUFFER = 64 * 1024;
 
-    private volatile ServerSocket listener;
+    private ServerSocket listener;
+    private Thread accepting;
     private final int port;
     private final int target;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
@@ -47,17 +48,15 @@ final class Link implements AutoCloseable {
     private volatile State state = State.FINE;
     private final AtomicReference<Tap> tap = new AtomicReference<>();
 
-    private Link(ServerSocket listener, int target) {
-        this.listener = listener;
-        this.port = listener.getLocalPort();
+    private Link(int target) throws IOException {
         this.target = target;
+        listen(0);
+        this.port = listener.getLocalPort();
     }
 
     /** From a free port to this one. */
     static Link to(int target) throws IOException {
-        Link link = new Link(new ServerSocket(0, 100, InetAddress.getLoopbackAddress()), target);
-        Thread.ofVirtual().start(link::accept);
-        return link;
+        return new Link(target);
     }
 
     int port() {
@@ -69,12 +68,15 @@ final class Link implements AutoCloseable {
         try {
             if (wanted == State.REFUSED) {
                 listener.close();
+                // While it still accepts, the port is not closed.
+                accepting.join();
             } else if (state == State.REFUSED) {
-                listener = new ServerSocket(port, 100, InetAddress.getLoopbackAddress());
-                Thread.ofVirtual().start(this::accept);
+                listen(port);
             }
             state = wanted;
             changed.signalAll();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } finally {
             lock.unlock();
         }
@@ -93,8 +95,13 @@ final class Link implements AutoCloseable {
         be(State.REFUSED);
     }
 
-    private void accept() {
+    private void listen(int at) throws IOException {
+        listener = new ServerSocket(at, 100, InetAddress.getLoopbackAddress());
         ServerSocket own = listener;
+        accepting = Thread.ofVirtual().start(() -> accept(own));
+    }
+
+    private void accept(ServerSocket own) {
         while (!own.isClosed()) {
             try {
                 Socket client = own.accept();

@@ -174,7 +174,7 @@ final class WritebackBench implements Callable<Integer> {
             rows.add(List.of(
                     what,
                     Report.whole(millis.length),
-                    Report.whole(syncs),
+                    Report.whole((double) syncs),
                     Report.whole(CdcBench.percentile(millis, 50)) + " ms",
                     Report.whole(CdcBench.percentile(millis, 90)) + " ms",
                     Report.whole(CdcBench.percentile(millis, 99)) + " ms",

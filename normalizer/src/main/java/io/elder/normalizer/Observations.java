@@ -108,12 +108,23 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         List<OutputState> before = known == null ? List.of() : known.getOutputs();
         List<OutputState> after = before;
         try {
-            after = merge(raw, key, before, Mappings.map(key, resource.getPayload()), in.timestamp());
+            after = merge(raw, key, before, map(key, resource.getPayload()), in.timestamp());
         } catch (RejectedRecord | IllegalArgumentException e) {
             // It was seen, so it did not vanish: its rows stay as they were last understood.
             letters.send(in, e, raw.getProvider() + " " + raw.getKind() + " " + key + ": " + e.getMessage());
         }
         stores.put(key, new ResourceState(at, claims, after));
+    }
+
+    /** Mappings are pure functions: whatever one throws is about this record, and must not stop those behind it. */
+    private static List<Output> map(String key, String payload) {
+        try {
+            return Mappings.map(key, payload);
+        } catch (RejectedRecord | IllegalArgumentException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new IllegalArgumentException("the mapping broke off: " + e.getClass().getSimpleName(), e);
+        }
     }
 
     private static List<Claim> claims(ResourceState known, String scope, long at) {

@@ -148,13 +148,16 @@ class NormalizerTopologyTest {
     void poisonIsDeadLetteredAndTheNextRecordFlows() {
         rawBytes.pipeInput("k", new byte[] {9, 9}, at(1));
         send(SCOPE, "eve", 1, "{\"username\":7}");
+        send(SCOPE, "mallory", 1, "[".repeat(20_000));
         see("alice", 1);
         assertThat(rows()).hasSize(2);
         List<TestRecord<byte[], byte[]>> refused = letters.readRecordsToList();
-        assertThat(refused).hasSize(2);
+        assertThat(refused).hasSize(3);
         assertThat(refused.getFirst().value()).containsExactly(9, 9);
         assertThat(DeadLetter.text(refused.get(1).headers(), DeadLetter.ERROR_MESSAGE))
                 .contains("ldap_user", "eve", "username: 7 (expected: a text)");
+        assertThat(DeadLetter.text(refused.get(2).headers(), DeadLetter.ERROR_MESSAGE))
+                .contains("mallory", "payload: too deep or too long (expected: a JSON object)");
     }
 
     @Test

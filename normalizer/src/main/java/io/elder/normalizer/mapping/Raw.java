@@ -34,8 +34,11 @@ public final class Raw {
         try {
             return of(resource, JSON.readTree(payload));
         } catch (JsonProcessingException e) {
-            // Its message quotes the payload, which may be personal: the place is enough.
-            throw new RejectedRecord("payload", "broken at " + e.getLocation().offsetDescription(), "a JSON object");
+            // Its message quotes the payload, which may be personal: the place is enough. What is too deep or too long has none.
+            String what = e.getLocation() == null
+                    ? "too deep or too long"
+                    : "broken at " + e.getLocation().offsetDescription();
+            throw new RejectedRecord("payload", what, "a JSON object");
         }
     }
 
