@@ -123,7 +123,8 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         } catch (RejectedRecord | IllegalArgumentException e) {
             throw e;
         } catch (RuntimeException e) {
-            throw new IllegalArgumentException("the mapping broke off: " + e.getClass().getSimpleName(), e);
+            throw new IllegalArgumentException(
+                    "the mapping broke off: " + e.getClass().getSimpleName(), e);
         }
     }
 

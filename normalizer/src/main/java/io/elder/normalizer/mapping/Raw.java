@@ -34,7 +34,8 @@ public final class Raw {
         try {
             return of(resource, JSON.readTree(payload));
         } catch (JsonProcessingException e) {
-            // Its message quotes the payload, which may be personal: the place is enough. What is too deep or too long has none.
+            // Its message quotes the payload, which may be personal: the place is enough. What is too deep or too long
+            // has none.
             String what = e.getLocation() == null
                     ? "too deep or too long"
                     : "broken at " + e.getLocation().offsetDescription();
