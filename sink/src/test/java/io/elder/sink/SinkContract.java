@@ -217,7 +217,8 @@ abstract class SinkContract {
         apply(company(1));
         apply(List.of(deleted(member(2, 1, 2))));
         execute("INSERT INTO identity_group_memberships (identity_id, group_id, created_at, updated_at)"
-                + " SELECT identity_id, group_id, now(), now() FROM identity_group_memberships WHERE source_key = '" + MEMBER + "1'");
+                + " SELECT identity_id, group_id, now(), now() FROM identity_group_memberships WHERE source_key = '"
+                + MEMBER + "1'");
         String granted = one("SELECT id FROM identity_group_memberships WHERE source_key IS NULL");
         // What is older than the end says nothing about what was granted since.
         apply(List.of(member(2, 1, 1)));
