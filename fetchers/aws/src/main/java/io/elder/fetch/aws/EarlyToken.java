@@ -29,6 +29,9 @@ final class EarlyToken implements ExecutionInterceptor {
     /** One that needs decoding is left to the SDK. */
     private static final Pattern NEXT = Pattern.compile("<nextToken>([^<&]+)</nextToken>");
 
+    /** It comes after the list; one that comes before is left to the SDK, too. */
+    private static final int END = 4096;
+
     /**
      * Makes a request. Returns when the token has come, or, where there is none, the whole answer.
      *
@@ -67,7 +70,8 @@ final class EarlyToken implements ExecutionInterceptor {
         }
         try {
             byte[] answer = body.get().readAllBytes();
-            Matcher next = NEXT.matcher(new String(answer, StandardCharsets.ISO_8859_1));
+            int from = Math.max(0, answer.length - END);
+            Matcher next = NEXT.matcher(new String(answer, from, answer.length - from, StandardCharsets.US_ASCII));
             if (next.find()) {
                 token.complete(next.group(1));
             }
