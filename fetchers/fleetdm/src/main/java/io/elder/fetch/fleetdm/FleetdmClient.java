@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.http.HttpClient;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -110,28 +111,25 @@ final class FleetdmClient implements AutoCloseable {
      * unless as many different ones were seen as the server counts, the list was not whole.
      */
     void readAll(Listing listing, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
-        // The next page is asked for while this one is handed out.
-        Set<String> seen = ConcurrentHashMap.newKeySet();
+        Set<String> seen = new HashSet<>();
         AtomicLong counted = new AtomicLong(-1);
         requests.pages(
                 cursor -> {
                     Numbered page = page(listing, cursor == null ? 0 : Integer.parseInt(cursor));
                     counted.set(page.count());
-                    boolean isNew = page.items().stream()
-                            .anyMatch(item -> !seen.contains(listing.id().apply(item)));
+                    // Here, and not when they are handed out: the next page may come before that is done.
+                    List<ObjectNode> fresh = page.items().stream()
+                            .filter(item -> seen.add(listing.id().apply(item)))
+                            .toList();
                     // Else a server that knows no pages, or says without end that there are more, would be asked for
                     // ever.
-                    if (!isNew && !page.isLast()) {
+                    if (fresh.isEmpty() && !page.isLast()) {
                         throw new RepeatedPageException(
                                 listing.path() + ": page " + page.number() + " has nothing that was not seen before");
                     }
-                    return new Page<>(page.items(), page.isLast() ? null : String.valueOf(page.number() + 1));
+                    return new Page<>(fresh, page.isLast() ? null : String.valueOf(page.number() + 1));
                 },
-                item -> {
-                    if (seen.add(listing.id().apply(item))) {
-                        each.accept(item);
-                    }
-                });
+                each);
         if (counted.get() >= 0 && counted.get() != seen.size()) {
             throw new ChangedException(
                     listing.path() + ": " + seen.size() + " of " + counted + " were seen (expected: all)");
