@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Pages of a small estate are made once: the time to make them would be taken from the fetcher that is measured.
  */
 final class PageServer implements AutoCloseable {
-    private static final int MOST_KEPT = 100_000;
+    private static final int MOST_KEPT = 400_000;
 
     private final HttpServer server;
     private final Vendor vendor;
@@ -62,6 +62,11 @@ final class PageServer implements AutoCloseable {
 
     int throttled() {
         return throttled.get();
+    }
+
+    /** The time of {@link #busy()} begins with the next page. */
+    void begin() {
+        firstPageAt.set(0);
     }
 
     /** From the first page that was given to the last. */
