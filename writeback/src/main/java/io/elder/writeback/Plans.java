@@ -174,9 +174,20 @@ final class Plans {
                         <= settings.quarantine().plus(settings.window()).toMillis();
     }
 
-    private void judge(String provider, List<Due> changes, long now) {
-        for (Due one : changes) {
+    private void judge(String provider, List<Due> due, long now) {
+        List<Due> changes = new ArrayList<>();
+        for (Due one : due) {
             members.leave(one.memberKey, one.member);
+            if (isSynced(one.member)) {
+                changes.add(one);
+            } else {
+                // Its group was switched off, which may have been before, and is heard of from another partition.
+                one.member.intent = Presence.UNKNOWN;
+                members.save(one.memberKey, one.member);
+            }
+        }
+        if (changes.isEmpty()) {
+            return;
         }
         Optional<String> closed = closed(provider);
         if (closed.isPresent()) {
@@ -229,6 +240,11 @@ final class Plans {
             String reason = refused.size() == 1 ? first : first + ", and " + (refused.size() - 1) + " more groups";
             hold(provider, reason, false, kept, budget, now);
         }
+    }
+
+    private boolean isSynced(Member member) {
+        State.Group group = stores.groups().get(Integer.toString(member.group));
+        return group == null || group.isSynced();
     }
 
     /** Why the changes of one group can't be made without a person. */

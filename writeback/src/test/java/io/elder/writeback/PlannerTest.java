@@ -126,6 +126,18 @@ class PlannerTest {
     }
 
     @Test
+    void aChangeOfAGroupThatWasSwitchedOffIsNoneThoughItIsHeardOfBefore() {
+        open(Map.of());
+        world.user("new");
+        world.group("g");
+        world.add(pair("g", "new"), null);
+        world.groupOff("g");
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.held).isEmpty();
+    }
+
+    @Test
     void addedAndTakenBackWithinTheWindowIsNoCall() {
         open(Map.of());
         company(1, 3);
