@@ -17,13 +17,16 @@ public final class Estate implements AutoCloseable {
     private static final Duration BETWEEN_CHANGES = Duration.ofSeconds(3);
     private static final Duration LATER = Duration.ofSeconds(10);
     /** Enough changes to have seen all sorts of them. */
-    private static final Duration UNTIL_LOSS = Duration.ofSeconds(22);
+    private static final Duration UNTIL_LOSS = Duration.ofSeconds(8);
+
+    private static final Duration UNTIL_CALM = Duration.ofSeconds(22);
 
     private final Company company = new Company();
     private final List<SimulatedSystem> systems = new ArrayList<>();
     private final Map<String, String> settings = new LinkedHashMap<>();
     private Instant nextChange;
     private Instant loss;
+    private Instant calm;
 
     public Estate() {
         for (Function<Company, SimulatedSystem> system : List.<Function<Company, SimulatedSystem>>of(
@@ -60,6 +63,7 @@ public final class Estate implements AutoCloseable {
     public void begin(Instant now) {
         nextChange = now.plus(BETWEEN_CHANGES);
         loss = now.plus(UNTIL_LOSS);
+        calm = now.plus(UNTIL_CALM);
     }
 
     /** What has happened by now, in a few words: changes every few seconds, and once a place is lost. */
@@ -70,7 +74,7 @@ public final class Estate implements AutoCloseable {
         boolean isLoss = loss != null && !now.isBefore(loss);
         String told = isLoss ? company.lose(LOST) : company.change(now);
         loss = isLoss ? null : loss;
-        nextChange = now.plus(loss == null ? LATER : BETWEEN_CHANGES);
+        nextChange = now.plus(now.isBefore(calm) ? BETWEEN_CHANGES : LATER);
         return Optional.of(told);
     }
 
