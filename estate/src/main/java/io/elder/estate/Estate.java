@@ -16,9 +16,9 @@ public final class Estate implements AutoCloseable {
 
     private static final Duration BETWEEN_CHANGES = Duration.ofSeconds(3);
     private static final Duration LATER = Duration.ofSeconds(10);
-    /** Enough changes to have seen all sorts of them. */
     private static final Duration UNTIL_LOSS = Duration.ofSeconds(8);
 
+    /** Enough changes to have seen all sorts of them. */
     private static final Duration UNTIL_CALM = Duration.ofSeconds(22);
 
     private final Company company = new Company();
