@@ -154,7 +154,7 @@ class JobFieldsTest {
                 "IBOSS_API_KEY", "site-key",
                 "IBOSS_USERNAME", "site-user",
                 "IBOSS_PASSWORD", "site-password"));
-        for (String field : List.of("api_url", "accounts_url", "cloud_url")) {
+        for (String field : List.of("api_url", "accounts_url", "cloud_url", "tenant_id")) {
             job("{\"" + field + "\": \"https://evil.example\"}");
             Settings settings = configured("iboss").settings();
             for (String name : List.of("API_KEY", "USERNAME", "PASSWORD")) {
@@ -163,6 +163,18 @@ class JobFieldsTest {
                         .isEmpty();
             }
             assertThat(settings.text("IBOSS_AUTH")).isEqualTo("gateway");
+        }
+    }
+
+    @Test
+    void aJobOfGoogleThatNamesAnotherClientHasNothingOfTheSites() throws SQLException {
+        for (String provider : List.of("gcp", "google_workspace")) {
+            String prefix = JobConfig.prefix(provider);
+            environment.put(prefix + "PRIVATE_KEY", "site-key");
+            job("{\"client_id\": \"another\"}");
+            assertThat(configured(provider).settings().find(prefix + "PRIVATE_KEY"))
+                    .as(provider)
+                    .isEmpty();
         }
     }
 

@@ -75,8 +75,8 @@ public record JobFields(
 
     boolean isCredential(String field) {
         return Redactor.isSecret(field)
-                || field.equals("BIND_DN")
-                || field.equals("USERNAME")
+                || ("_" + field).endsWith("_BIND_DN")
+                || ("_" + field).endsWith("_USERNAME")
                 || whoAsks.contains(field);
     }
 

@@ -62,8 +62,8 @@ final class SecretStore {
             return found;
         }
         if (!found.startsWith(root) || found.equals(root)) {
-            throw new BadConfigurationException(
-                    whose + ": " + named(field) + " " + file + " (expected: a file below " + mounted + ")");
+            throw new BadConfigurationException(whose + ": " + field.toLowerCase(Locale.ROOT) + " " + file
+                    + " (expected: a file below " + mounted + ")");
         }
         return found;
     }
@@ -103,9 +103,5 @@ final class SecretStore {
 
     private static String withoutLineEnd(String text) {
         return text.replaceFirst("\\R$", "");
-    }
-
-    private static String named(String field) {
-        return field.toLowerCase(Locale.ROOT);
     }
 }

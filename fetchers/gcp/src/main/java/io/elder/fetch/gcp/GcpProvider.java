@@ -124,6 +124,7 @@ public final class GcpProvider implements Provider<GcpClient> {
     @Override
     public JobFields jobFields() {
         return JobFields.USUAL
+                .whoAsks("CLIENT_ID")
                 .alternatives(
                         Set.of(
                                 "CREDENTIALS",

@@ -42,9 +42,16 @@ public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceCl
 
     @Override
     public JobFields jobFields() {
-        return JobFields.USUAL.alternatives(
-                Set.of("CREDENTIALS", "CREDENTIALS_JSON", "CREDENTIALS_PATH", "CREDENTIALS_FILE", "PRIVATE_KEY"),
-                Set.of("PRIVATE_KEY_ID", "CLIENT_EMAIL", "CLIENT_ID", "TOKEN_URI"));
+        return JobFields.USUAL
+                .whoAsks("CLIENT_ID")
+                .alternatives(
+                        Set.of(
+                                "CREDENTIALS",
+                                "CREDENTIALS_JSON",
+                                "CREDENTIALS_PATH",
+                                "CREDENTIALS_FILE",
+                                "PRIVATE_KEY"),
+                        Set.of("PRIVATE_KEY_ID", "CLIENT_EMAIL", "CLIENT_ID", "TOKEN_URI"));
     }
 
     @Override

@@ -38,7 +38,7 @@ public final class IbossProvider implements Provider<IbossClient> {
 
     @Override
     public JobFields jobFields() {
-        return JobFields.USUAL.whoIsAsked("ACCOUNTS_URL", "CLOUD_URL");
+        return JobFields.USUAL.whoIsAsked("ACCOUNTS_URL", "CLOUD_URL").whoAsks("TENANT_ID");
     }
 
     @Override
