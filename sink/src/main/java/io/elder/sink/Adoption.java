@@ -38,24 +38,10 @@ final class Adoption {
                 WHERE t.id = i.id
                 """;
         try (PreparedStatement update = connection.prepareStatement(sql)) {
-            update.setArray(
-                    1,
-                    TableLayout.texts(
-                            connection, candidates.stream().map(Change::key).toArray(String[]::new)));
-            update.setArray(
-                    2,
-                    TableLayout.texts(
-                            connection,
-                            candidates.stream()
-                                    .map(change -> change.value("name").orElse(null))
-                                    .toArray(String[]::new)));
-            update.setArray(
-                    3,
-                    connection.createArrayOf(
-                            "integer",
-                            candidates.stream()
-                                    .map(change -> change.ids.get("parent"))
-                                    .toArray()));
+            Columns.bind(update, 1, "text", candidates, Change::key);
+            Columns.bind(update, 2, "text", candidates, change -> change.value("name")
+                    .orElse(null));
+            Columns.bind(update, 3, "integer", candidates, change -> change.ids.get("parent"));
             return update.executeUpdate();
         }
     }
@@ -98,27 +84,10 @@ final class Adoption {
 
     private int update(String sql, List<Change> memberships) throws SQLException {
         try (PreparedStatement update = connection.prepareStatement(sql)) {
-            update.setArray(
-                    1,
-                    TableLayout.texts(
-                            connection, memberships.stream().map(Change::key).toArray(String[]::new)));
-            for (int i = 0; i < 2; i++) {
-                String reference = i == 0 ? "identity" : "group";
-                update.setArray(
-                        i + 2,
-                        connection.createArrayOf(
-                                "integer",
-                                memberships.stream()
-                                        .map(change -> change.ids.get(reference))
-                                        .toArray()));
-            }
-            update.setArray(
-                    4,
-                    TableLayout.texts(
-                            connection,
-                            memberships.stream()
-                                    .map(change -> change.record.getObservedAt().toString())
-                                    .toArray(String[]::new)));
+            Columns.bind(update, 1, "text", memberships, Change::key);
+            Columns.bind(update, 2, "integer", memberships, change -> change.ids.get("identity"));
+            Columns.bind(update, 3, "integer", memberships, change -> change.ids.get("group"));
+            Columns.bind(update, 4, "text", memberships, Change::observedAt);
             return update.executeUpdate();
         }
     }

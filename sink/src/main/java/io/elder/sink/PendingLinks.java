@@ -90,12 +90,12 @@ final class PendingLinks {
                 + " source_key, reference, target_key, record, source_partition, source_offset) SELECT ?, i.*"
                 + " FROM unnest(?::text[], ?::text[], ?::text[], ?::bytea[], ?::integer[], ?::bigint[]) AS i")) {
             insert.setString(1, table.sqlName());
-            PendingRows.bind(insert, 2, "text", links, link -> link.getKey().key());
-            PendingRows.bind(insert, 3, "text", links, link -> link.getValue().getKey());
-            PendingRows.bind(insert, 4, "text", links, link -> link.getValue().getValue());
+            Columns.bind(insert, 2, "text", links, link -> link.getKey().key());
+            Columns.bind(insert, 3, "text", links, link -> link.getValue().getKey());
+            Columns.bind(insert, 4, "text", links, link -> link.getValue().getValue());
             PendingRows.bindRecords(insert, 5, links, link -> link.getKey().record);
-            PendingRows.bind(insert, 6, "integer", links, link -> link.getKey().partition);
-            PendingRows.bind(insert, 7, "bigint", links, link -> link.getKey().offset);
+            Columns.bind(insert, 6, "integer", links, link -> link.getKey().partition);
+            Columns.bind(insert, 7, "bigint", links, link -> link.getKey().offset);
             insert.executeUpdate();
         }
     }

@@ -61,16 +61,16 @@ final class PendingRows {
                 + " source_partition = excluded.source_partition, source_offset = excluded.source_offset,"
                 + " scope = excluded.scope, reason = excluded.reason";
         try (PreparedStatement insert = connection.prepareStatement(sql)) {
-            bind(insert, 1, "text", rows, row -> row.change().key());
-            bind(insert, 2, "text", rows, row -> row.change().table.sqlName());
+            Columns.bind(insert, 1, "text", rows, row -> row.change().key());
+            Columns.bind(insert, 2, "text", rows, row -> row.change().table.sqlName());
             bindRecords(insert, 3, rows, row -> row.change().record);
-            bind(insert, 4, "integer", rows, row -> row.change().partition);
-            bind(insert, 5, "bigint", rows, row -> row.change().offset);
-            bind(insert, 6, "text", rows, row -> row.change().record.getScope());
-            bind(insert, 7, "text", rows, Waiting::reason);
+            Columns.bind(insert, 4, "integer", rows, row -> row.change().partition);
+            Columns.bind(insert, 5, "bigint", rows, row -> row.change().offset);
+            Columns.bind(insert, 6, "text", rows, row -> row.change().record.getScope());
+            Columns.bind(insert, 7, "text", rows, Waiting::reason);
             for (int i = 0; i < most; i++) {
                 int of = i;
-                bind(
+                Columns.bind(
                         insert,
                         8 + i,
                         "text",
@@ -86,17 +86,6 @@ final class PendingRows {
             throws SQLException {
         byte[][] records = rows.stream().map(row -> bytes(column.apply(row))).toArray(byte[][]::new);
         statement.setArray(parameter, statement.getConnection().createArrayOf("bytea", records));
-    }
-
-    /** One array of a column of these rows. */
-    static <T> void bind(
-            PreparedStatement statement, int parameter, String type, List<T> rows, Function<T, Object> column)
-            throws SQLException {
-        statement.setArray(
-                parameter,
-                statement
-                        .getConnection()
-                        .createArrayOf(type, rows.stream().map(column).toArray()));
     }
 
     /** Takes out the rows of a table that have these keys, or wait for one of those that have arrived. */

@@ -18,13 +18,13 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
@@ -138,7 +138,7 @@ final class RunLedger {
         if (runs.isEmpty()) {
             return;
         }
-        List<Map.Entry<String, Tally>> all = List.copyOf(runs.entrySet());
+        Collection<Map.Entry<String, Tally>> all = runs.entrySet();
         try (PreparedStatement upsert = connection.prepareStatement(
                 "INSERT INTO pipeline.runs AS r (run_id, created, updated, deleted, problem)"
                         + " SELECT * FROM unnest(?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[])"
@@ -146,26 +146,11 @@ final class RunLedger {
                         + " ON CONFLICT (run_id) DO UPDATE SET created = r.created + excluded.created,"
                         + " updated = r.updated + excluded.updated, deleted = r.deleted + excluded.deleted,"
                         + " problem = coalesce(r.problem, excluded.problem)")) {
-            upsert.setArray(
-                    1,
-                    TableLayout.texts(
-                            connection, all.stream().map(Map.Entry::getKey).toArray(String[]::new)));
-            List<Function<Tally, Long>> counts = List.of(Tally::created, Tally::updated, Tally::deleted);
-            for (int i = 0; i < counts.size(); i++) {
-                Function<Tally, Long> of = counts.get(i);
-                upsert.setArray(
-                        2 + i,
-                        connection.createArrayOf(
-                                "bigint",
-                                all.stream()
-                                        .map(run -> of.apply(run.getValue()))
-                                        .toArray()));
-            }
-            upsert.setArray(
-                    5,
-                    TableLayout.texts(
-                            connection,
-                            all.stream().map(run -> run.getValue().problem()).toArray(String[]::new)));
+            Columns.bind(upsert, 1, "text", all, Map.Entry::getKey);
+            Columns.bind(upsert, 2, "bigint", all, run -> run.getValue().created());
+            Columns.bind(upsert, 3, "bigint", all, run -> run.getValue().updated());
+            Columns.bind(upsert, 4, "bigint", all, run -> run.getValue().deleted());
+            Columns.bind(upsert, 5, "text", all, run -> run.getValue().problem());
             upsert.executeUpdate();
         }
     }
