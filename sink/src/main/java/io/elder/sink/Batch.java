@@ -178,11 +178,13 @@ final class Batch {
         }
     }
 
-    /** Sets the references whose targets are there, and gives names to whom they belong. */
+    /** Sets the references whose targets are there, joins memberships that are there twice, gives names to whom they belong. */
     void settle() throws SQLException {
         if (pendingLinks.any()) {
             link();
         }
+        TableLayout memberships = layouts.of(connection, ElderTable.IDENTITY_GROUP_MEMBERSHIPS);
+        add(memberships.table(), "adopted", adoption.joinMemberships(memberships));
         if (UniqueNames.anyDenied(connection)) {
             for (ElderTable table : ElderTable.values()) {
                 TableLayout layout = layouts.of(connection, table);

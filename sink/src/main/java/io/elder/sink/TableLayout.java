@@ -181,6 +181,15 @@ final class TableLayout {
         return links.stream().anyMatch(Link::required);
     }
 
+    boolean has(String column) {
+        return actuals.containsKey(column);
+    }
+
+    /** What a text has to be cast to for a column that is there. */
+    String type(String column) {
+        return actuals.get(column).cast();
+    }
+
     boolean needsTenant() {
         return actuals.containsKey("tenant_id") && actuals.get("tenant_id").notNull();
     }

@@ -234,6 +234,37 @@ abstract class SinkContract {
     }
 
     @Test
+    void aMembershipGrantedInElderWhileTheSinkWritesItIsOneInTheEnd() throws SQLException {
+        apply(company(1));
+        String sinks = one("SELECT id FROM identity_group_memberships WHERE source_key = '" + MEMBER + "1'");
+        String same =
+                "INSERT INTO identity_group_memberships (identity_id, group_id, expires_at, created_at, updated_at)"
+                        + " SELECT identity_id, group_id, %s, now(), now() FROM identity_group_memberships WHERE source_key = '"
+                        + MEMBER + "%d'";
+        execute(same.formatted("NULL", 1));
+        execute(same.formatted("'2999-01-01T00:00:00Z'", 2));
+        String granted =
+                one("SELECT id FROM identity_group_memberships WHERE source_key IS NULL AND expires_at IS NULL");
+        settle();
+        assertThat(one("SELECT id FROM identity_group_memberships WHERE source_key = '" + MEMBER + "1'"))
+                .isEqualTo(granted);
+        assertThat(one("SELECT (source_key IS NULL AND deleted_at IS NOT NULL AND expires_at IS NOT NULL)::text"
+                        + " FROM identity_group_memberships WHERE id = " + sinks))
+                .isEqualTo("true");
+        assertThat(count("identity_group_memberships WHERE source_key IS NULL AND deleted_at IS NULL"))
+                .as("what is granted for a time stays beside what the provider has of its own")
+                .isOne();
+        List<String> joined = tables();
+        settle();
+        apply(company(1));
+        assertThat(tables()).isEqualTo(joined);
+        apply(List.of(deleted(member(1, 1, 2))));
+        assertThat(one("SELECT deleted_at IS NOT NULL FROM identity_group_memberships WHERE id = " + granted))
+                .as("the person's row is the record's")
+                .isEqualTo("t");
+    }
+
+    @Test
     void aPurgedRowIsGoneAndMayComeBackAsANewOne() throws SQLException {
         apply(List.of(user(9, "gone", 1), deleted(user(9, "gone", 2)), tombstone(USER + "9")));
         assertThat(names()).isEmpty();

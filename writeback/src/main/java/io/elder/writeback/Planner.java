@@ -259,6 +259,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         Member member = members.find(found.get());
         member.group = row.group();
         member.identity = row.identity();
+        member.hasNewRow = !member.flight.isEmpty();
         switch (row.origin()) {
             case PERSON -> want(found.get(), member, Presence.PRESENT, transaction, at);
             case SNAPSHOT -> {
@@ -279,6 +280,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             default -> {
                 // An import is no intent; in a person's transaction it is a row of a backup, which once was imported.
                 members.save(found.get(), member);
+                confirm(found.get(), member);
                 members.restated(found.get(), transaction, at, context.currentSystemTimeMs());
             }
         }
@@ -334,14 +336,19 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (member.flight.isEmpty()) {
             if (member.intent == Presence.UNKNOWN || member.state() == member.intent) {
                 members.leave(memberKey, member);
-                if (member.intent == Presence.PRESENT) {
-                    plans.already(memberKey, member, context.currentSystemTimeMs());
-                }
+                confirm(memberKey, member);
             } else {
                 members.await(memberKey, member, transaction, member.changedAt, context.currentSystemTimeMs());
             }
         }
         members.save(memberKey, member);
+    }
+
+    /** The rows of a member whom a person wants, and who is there without a call of ours, are told so. */
+    private void confirm(String memberKey, Member member) {
+        if (member.intent == Presence.PRESENT && member.isIdle() && member.state() == Presence.PRESENT) {
+            plans.already(memberKey, member, context.currentSystemTimeMs());
+        }
     }
 
     private void truncated(MembershipsTruncated event, long at) {
@@ -395,6 +402,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             return;
         }
         boolean isOld = at <= Math.max(member.appliedAt, member.doubtAt) + State.MARGIN.toMillis();
+        boolean wasThere = member.state() == Presence.PRESENT;
         member.observed = presence;
         member.observedAt = at;
         if (!isOld) {
@@ -408,6 +416,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 members.leave(memberKey, member);
             }
             members.save(memberKey, member);
+            if (!wasThere) {
+                confirm(memberKey, member);
+            }
             return;
         }
         tally.conflict(Members.providerOf(memberKey), settings.conflict());
@@ -518,7 +529,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (member.intent != Presence.UNKNOWN && member.intent != member.state()) {
             members.await(
                     memberKey, member, "after-" + done.getPlanId(), member.changedAt, context.currentSystemTimeMs());
+        } else if (member.hasNewRow) {
+            confirm(memberKey, member);
         }
+        member.hasNewRow = false;
         members.save(memberKey, member);
     }
 

@@ -145,6 +145,9 @@ final class State {
         /** The plan that awaits a person. */
         String held = "";
 
+        /** A row was put there while a call was under way, whose result names the rows that were there before. */
+        boolean hasNewRow;
+
         String mustHold = "";
         long changedAt;
 

@@ -74,6 +74,23 @@ class PlannerTest {
     }
 
     @Test
+    void aMembershipThatTheSyncBringsWhileItsPlanIsMadeIsMarkedWithoutACall() {
+        open(Map.of());
+        company(1, 3);
+        world.user("both");
+        Membership row = world.add(pair("g0", "both"), null);
+        world.provider.add(pair("g0", "both"));
+        world.sinkIsBlind = true;
+        world.sync();
+        world.sinkIsBlind = false;
+        world.sync();
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        assertThat(row.sourceKey).as("joined with the sink's").isNotNull();
+        assertThat(world.isMarked(row)).isTrue();
+    }
+
+    @Test
     void anImportIsNeverAnIntent() {
         open(Map.of());
         company(3, 5);
@@ -527,6 +544,7 @@ class PlannerTest {
         Map<String, Instant> expiries = new TreeMap<>();
         for (int step = 0; step < 24; step++) {
             String pair = pairs.get(random.nextInt(pairs.size()));
+            world.sinkIsBlind = random.nextInt(3) == 0;
             expiries.entrySet().removeIf(entry -> {
                 boolean isOver = !entry.getValue().isAfter(world.now());
                 if (isOver && world.live(entry.getKey()).isEmpty()) {
@@ -548,7 +566,7 @@ class PlannerTest {
                 }
                 case 2, 3 ->
                     world.live(pair).ifPresent(row -> {
-                        world.delete(List.of(row));
+                        world.delete(world.rowsOf(pair));
                         decided.put(pair, false);
                         expiries.remove(pair);
                     });
@@ -566,6 +584,7 @@ class PlannerTest {
             }
             world.pass(Duration.ofMillis(random.nextInt(1500)), Duration.ofMillis(150));
         }
+        world.sinkIsBlind = false;
         world.pass(Duration.ofSeconds(10), Duration.ofSeconds(1));
         for (int i = 0; i < 4; i++) {
             world.settle();
@@ -587,6 +606,8 @@ class PlannerTest {
         decided.forEach((pair, isIn) -> {
             if (isIn != world.provider.contains(pair)) {
                 wrong.add(pair + (isIn ? " is missing" : " is there"));
+            } else if (isIn && !world.isMarked(world.live(pair).orElseThrow())) {
+                wrong.add(pair + " is not marked as synced");
             }
         });
         assertThat(wrong)

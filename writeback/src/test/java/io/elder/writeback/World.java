@@ -56,14 +56,16 @@ final class World implements AutoCloseable {
     static final class Membership {
         final int id;
         final String pair;
+        final Instant madeAt;
         String expiresAt;
         String sourceKey;
         String runId;
         String deletedAt;
 
-        Membership(int id, String pair) {
+        Membership(int id, String pair, Instant madeAt) {
             this.id = id;
             this.pair = pair;
+            this.madeAt = madeAt;
         }
     }
 
@@ -104,6 +106,12 @@ final class World implements AutoCloseable {
     private Run reading;
 
     private record Run(Instant at, Set<String> seen) {}
+
+    /** The sink does not see rows that people are just writing, and writes its own. */
+    boolean sinkIsBlind;
+
+    /** Rows that results were noted in, and whether they say that the member is there. */
+    private final Map<Integer, Boolean> marked = new HashMap<>();
 
     private Instant now = START;
     private long log = 1000;
@@ -270,6 +278,13 @@ final class World implements AutoCloseable {
                 .findFirst();
     }
 
+    /** All rows of a pair, one of which lives. */
+    List<Membership> rowsOf(String pair) {
+        return rows.values().stream()
+                .filter(row -> row.pair.equals(pair) && row.deletedAt == null)
+                .toList();
+    }
+
     Set<String> livePairs() {
         Set<String> live = new TreeSet<>();
         rows.values().forEach(row -> live(row.pair).ifPresent(unused -> live.add(row.pair)));
@@ -278,7 +293,7 @@ final class World implements AutoCloseable {
 
     /** Somebody puts a row there. */
     Membership add(String pair, Instant expiresAt) {
-        Membership row = new Membership(nextRow++, pair);
+        Membership row = new Membership(nextRow++, pair, now);
         row.expiresAt = expiresAt == null ? null : expiresAt.toString();
         rows.put(row.id, row);
         transaction++;
@@ -288,7 +303,7 @@ final class World implements AutoCloseable {
 
     /** Somebody puts a row there, and it is heard of later. */
     void addHeardLate(String pair, Instant expiresAt, Duration late) {
-        Membership row = new Membership(nextRow++, pair);
+        Membership row = new Membership(nextRow++, pair, now);
         row.expiresAt = expiresAt.toString();
         rows.put(row.id, row);
         byte[] event = event("c", null, json(row));
@@ -450,7 +465,10 @@ final class World implements AutoCloseable {
                     null,
                     List.of());
             inventory.pipeInput(key(pair), new InventoryRecord(key(pair), scope, run, at, row), now);
-            sink(pair, is, run);
+            sink(pair, is, run, at);
+        }
+        if (!sinkIsBlind) {
+            joinTwins();
         }
         ScopeMark mark = new ScopeMark(0, 1, "sealed", null, (long) seen.size(), 0L, 0L);
         inventory.pipeInput("mark|" + scope, new InventoryRecord("mark|" + scope, scope, run, at, mark), now);
@@ -465,15 +483,50 @@ final class World implements AutoCloseable {
         return "okta/" + account + "/okta_group_member/" + pair.replace("/", ":");
     }
 
+    /** What the sink does when a run closes: of two rows for one membership the person's stays. */
+    private void joinTwins() {
+        for (Membership theirs : List.copyOf(rows.values())) {
+            Optional<Membership> ours = rows.values().stream()
+                    .filter(row -> row.sourceKey != null && row.deletedAt == null && row.pair.equals(theirs.pair))
+                    .findFirst();
+            if (theirs.sourceKey != null || theirs.expiresAt != null || ours.isEmpty()) {
+                continue;
+            }
+            transaction++;
+            String before = json(ours.get());
+            String key = ours.get().sourceKey;
+            ours.get().sourceKey = null;
+            ours.get().deletedAt = now.toString();
+            ours.get().expiresAt = now.toString();
+            tell("u", before, ours.get());
+            before = json(theirs);
+            theirs.sourceKey = key;
+            theirs.runId = ours.get().runId;
+            tell("u", before, theirs);
+        }
+    }
+
+    /** Whether a row was told that its member is at the provider. */
+    boolean isMarked(Membership row) {
+        return marked.getOrDefault(row.id, false);
+    }
+
+    /** What is written to rows of a result. */
+    private void mark(List<Integer> ids, String operation, String outcome) {
+        boolean isDone = outcome.equals(Outcome.APPLIED) || outcome.equals(Outcome.ALREADY);
+        ids.forEach(id -> marked.put(id, isDone && operation.equals("add")));
+    }
+
     /** What the sink makes of a row of the inventory: it adopts, inserts, undeletes or deletes softly. */
-    private void sink(String pair, boolean is, String run) {
+    private void sink(String pair, boolean is, String run, Instant at) {
         transaction++;
         Optional<Membership> mine = rows.values().stream()
                 .filter(row -> key(pair).equals(row.sourceKey))
                 .findFirst();
         if (mine.isEmpty()) {
             mine = rows.values().stream()
-                    .filter(row -> row.sourceKey == null && row.pair.equals(pair))
+                    .filter(row -> row.sourceKey == null && row.deletedAt == null && row.pair.equals(pair))
+                    .filter(row -> !sinkIsBlind || row.madeAt.isBefore(at))
                     .findFirst();
             if (mine.isPresent() && is) {
                 String before = json(mine.get());
@@ -483,7 +536,7 @@ final class World implements AutoCloseable {
         }
         if (mine.isEmpty() || (mine.get().sourceKey == null)) {
             if (is) {
-                Membership row = new Membership(nextRow++, pair);
+                Membership row = new Membership(nextRow++, pair, now);
                 row.sourceKey = key(pair);
                 row.runId = run;
                 rows.put(row.id, row);
@@ -506,7 +559,10 @@ final class World implements AutoCloseable {
 
     private void hear() {
         underWay.addAll(plans.readValuesToList());
-        results.addAll(resultsOut.readValuesToList());
+        resultsOut.readValuesToList().forEach(result -> {
+            results.add(result);
+            mark(result.getRows(), result.getOperation(), result.getOutcome());
+        });
         heldOut.readRecordsToList().forEach(record -> {
             if (record.value() == null) {
                 held.remove(record.key());
@@ -563,6 +619,7 @@ final class World implements AutoCloseable {
                     change.getOperation(),
                     ending == Ending.WELL ? Outcome.APPLIED : Outcome.FAILED,
                     null);
+            mark(change.getRows(), change.getOperation(), done.getOutcome());
             doneLast.add(new WritebackEvent(now, done));
             events.pipeInput("", doneLast.getLast(), now);
         }
