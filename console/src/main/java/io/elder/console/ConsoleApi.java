@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.runtime.Component;
 import io.elder.runtime.Health;
+import io.elder.runtime.KafkaClients;
 import io.elder.runtime.PortTakenException;
 import io.javalin.Javalin;
 import io.javalin.config.JavalinConfig;
@@ -52,7 +53,7 @@ public final class ConsoleApi implements Component {
     private final DataSource database;
     private final Optional<JobTester> tester;
     private final Clock clock;
-    private final Optional<Writebacks> writebacks;
+    private final Optional<KafkaClients> kafka;
     private final JobStore jobs;
     private final InventoryReader inventory;
     private Javalin server;
@@ -62,22 +63,19 @@ public final class ConsoleApi implements Component {
         this(settings, database, tester, Optional.empty());
     }
 
-    /** @param writebacks write-back's topics, where the process knows a cluster */
+    /** @param kafka where write-back and held plans are, if the process knows a cluster */
     ConsoleApi(
-            ConsoleSettings settings,
-            DataSource database,
-            Optional<JobTester> tester,
-            Optional<Writebacks> writebacks) {
-        this(settings, database, tester, writebacks, Clock.systemUTC());
+            ConsoleSettings settings, DataSource database, Optional<JobTester> tester, Optional<KafkaClients> kafka) {
+        this(settings, database, tester, kafka, Clock.systemUTC());
     }
 
     ConsoleApi(
             ConsoleSettings settings,
             DataSource database,
             Optional<JobTester> tester,
-            Optional<Writebacks> writebacks,
+            Optional<KafkaClients> kafka,
             Clock clock) {
-        this.writebacks = writebacks;
+        this.kafka = kafka;
         this.settings = settings;
         this.database = database;
         this.tester = tester;
@@ -163,8 +161,16 @@ public final class ConsoleApi implements Component {
                 .get(
                         "/api/v1/writeback/plans/{id}",
                         context -> answer(context, 200, writebacks().plan(context.pathParam("id"))))
-                .post("/api/v1/writeback/plans/{id}/{action}", this::decideOnPlan)
+                .post("/api/v1/writeback/plans/{id}/undo", this::undo)
                 .post("/api/v1/writeback/providers/{provider}/{action}", this::decideOnProvider)
+                .get("/api/v1/held", context -> answerItems(context, held().list(isAsked(context, "all"))))
+                .get(
+                        "/api/v1/held/{id}",
+                        context -> answer(
+                                context,
+                                200,
+                                held().find(context.pathParam("id")).listed()))
+                .post("/api/v1/held/{id}/{action}", this::decideOnPlan)
                 .get("/healthz", this::healthz)
                 .exception(BadInput.class, (e, context) -> refuse(context, 400, e.getMessage()))
                 .exception(Conflict.class, (e, context) -> refuse(context, 409, e.getMessage()))
@@ -321,9 +327,7 @@ public final class ConsoleApi implements Component {
     }
 
     private void list(Context context, Listing listing, Map<String, Object> filters) throws SQLException {
-        boolean includeDeleted = Optional.ofNullable(context.queryParam("include_deleted"))
-                .map(text -> yes("include_deleted", text))
-                .orElse(false);
+        boolean includeDeleted = isAsked(context, "include_deleted");
         int limit = limit(context, 100);
         int offset = wholeParameter(context, "offset").orElse(0);
         InventoryReader.Page page = inventory.page(listing, filters, includeDeleted, limit, offset);
@@ -344,31 +348,68 @@ public final class ConsoleApi implements Component {
     }
 
     private Writebacks writebacks() {
-        return writebacks.orElseThrow(() -> refusal(501, "this console knows no Kafka cluster"));
+        return new Writebacks(cluster());
+    }
+
+    private HeldPlans held() {
+        return new HeldPlans(cluster());
+    }
+
+    private KafkaClients cluster() {
+        return kafka.orElseThrow(() -> refusal(501, "this console knows no Kafka cluster"));
     }
 
     private static void answerItems(Context context, List<ObjectNode> items) {
         answer(context, 200, JSON.createObjectNode().put("count", items.size()).set("items", array(items)));
     }
 
-    private void decideOnPlan(Context context) {
+    /** Whether a parameter of the address says yes; no if it is not there. */
+    private static boolean isAsked(Context context, String parameter) {
+        return Optional.ofNullable(context.queryParam(parameter))
+                .map(text -> yes(parameter, text))
+                .orElse(false);
+    }
+
+    /** Who decides, for the record: {@code by} of the body, if there is one. */
+    private static String person(Context context) {
+        String by = context.contentLength() > 0 ? body(context).path("by").asText("") : "";
+        return by.isBlank() ? "console" : by;
+    }
+
+    private void undo(Context context) {
         String id = context.pathParam("id");
-        String action = context.pathParam("action");
-        switch (action) {
-            case "undo" -> writebacks().undo(id, "console");
-            case "release", "reject" -> writebacks().tell(action, id, "console");
-            default -> throw new BadInput("action: " + action + " (expected: undo, release or reject)");
+        ObjectNode plan = writebacks().plan(id);
+        if (isAsked(context, "dry_run")) {
+            answer(context, 200, plan.put("dry_run", true));
+            return;
         }
-        answer(context, 202, JSON.createObjectNode().put("plan_id", id).put("action", action));
+        writebacks().undo(id, person(context));
+        answer(context, 202, JSON.createObjectNode().put("plan_id", id).put("action", "undo"));
+    }
+
+    private void decideOnPlan(Context context) {
+        String action = HeldPlans.known(context.pathParam("action"));
+        HeldPlans.Plan plan = held().undecided(context.pathParam("id"));
+        if (isAsked(context, "dry_run")) {
+            answer(context, 200, plan.listed().put("dry_run", true));
+            return;
+        }
+        held().decide(plan, action, person(context));
+        answer(context, 202, JSON.createObjectNode().put("plan_id", plan.id()).put("action", action));
     }
 
     private void decideOnProvider(Context context) {
         String provider = context.pathParam("provider");
         String action = context.pathParam("action");
+        Writebacks.known(provider);
         if (!action.equals("enable") && !action.equals("disable")) {
             throw new BadInput("action: " + action + " (expected: enable or disable)");
         }
-        writebacks().enable(provider, action.equals("enable"), "console");
+        if (isAsked(context, "dry_run")) {
+            answer(context, 200, writebacks().status(provider).put("dry_run", true));
+            return;
+        }
+        writebacks().enable(provider, action.equals("enable"), person(context));
         answer(context, 202, JSON.createObjectNode().put("provider", provider).put("action", action));
     }
 

@@ -26,10 +26,10 @@ public final class ConsoleMain {
     public static Component component(Settings settings, Optional<JobTester> tester) {
         ConsoleSettings console = ConsoleSettings.from(settings);
         Database database = Database.from(settings);
-        Writebacks writebacks = new Writebacks(new KafkaClients(settings));
+        KafkaClients kafka = new KafkaClients(settings);
         settings.check();
         HikariDataSource pool = database.pool("console", 4);
-        ConsoleApi api = new ConsoleApi(console, pool, tester, Optional.of(writebacks));
+        ConsoleApi api = new ConsoleApi(console, pool, tester, Optional.of(kafka));
         return new Component() {
             @Override
             public void start() {

@@ -108,12 +108,8 @@ final class WritebackCommands {
     }
 
     private int show(String provider, String what) {
-        Writebacks.known(provider);
-        for (ObjectNode node : writebacks().status()) {
-            if (node.path("provider").asText().equals(provider)) {
-                terminal.line(provider + ": " + node.path("state").asText() + "; " + what);
-            }
-        }
+        terminal.line(
+                provider + ": " + writebacks().status(provider).path("state").asText() + "; " + what);
         return 0;
     }
 

@@ -33,11 +33,11 @@ final class Writebacks {
         this.kafka = kafka;
     }
 
-    /** By provider: whether it was enabled, and what came of the last change of each membership. */
+    /** By provider: whether changes are made or held, and what came of the last change of each membership. */
     List<ObjectNode> status() {
         Map<String, ObjectNode> byProvider = new TreeMap<>();
         for (String provider : PROVIDERS) {
-            ObjectNode node = JSON.createObjectNode().put("provider", provider).put("state", "never enabled");
+            ObjectNode node = JSON.createObjectNode().put("provider", provider).put("state", "not run yet");
             for (String outcome : List.of("applied", "already", "gone", "refused", "failed", "moved")) {
                 node.put(outcome, 0);
             }
@@ -62,6 +62,14 @@ final class Writebacks {
             }
         });
         return List.copyOf(byProvider.values());
+    }
+
+    ObjectNode status(String provider) {
+        known(provider);
+        return status().stream()
+                .filter(node -> node.path("provider").asText().equals(provider))
+                .findFirst()
+                .orElseThrow();
     }
 
     /** The plans that were carried out or are being carried out, the latest last. */

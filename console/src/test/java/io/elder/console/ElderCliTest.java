@@ -230,7 +230,7 @@ class ElderCliTest {
                                     "w-1", "okta", "00g1", "00u1", "add", "applied", null, now, List.of(7), null)))
                     .get();
         }
-        assertThat(run("writeback", "status").out()).contains("okta", "never enabled");
+        assertThat(run("writeback", "status").out()).contains("okta", "not run yet");
         assertThat(run("writeback", "status", "--json").json().findValuesAsText("applied"))
                 .containsExactly("0", "0", "1");
         assertThat(run("writeback", "plan").out()).contains("w-1", "team", "1 applied, 1 under way");
@@ -239,7 +239,7 @@ class ElderCliTest {
         assertThat(run("writeback", "enable", "oracle").err()).contains("provider: oracle (expected: authentik, ldap");
 
         assertThat(run("writeback", "undo", "w-1", "--dry-run").out()).contains("00u1", "applied");
-        assertThat(run("writeback", "enable", "okta", "--dry-run").out()).contains("okta: never enabled; would be");
+        assertThat(run("writeback", "enable", "okta", "--dry-run").out()).contains("okta: not run yet; would be");
         assertThat(run("writeback", "disable", "okta", "--dry-run").out()).contains("would be disabled");
         assertThat(words()).isEmpty();
 

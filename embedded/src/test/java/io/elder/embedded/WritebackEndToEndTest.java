@@ -3,6 +3,8 @@ package io.elder.embedded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.elder.estate.Directory;
 import io.elder.estate.SimulatedOkta;
 import io.elder.estate.Site;
@@ -12,6 +14,10 @@ import io.elder.runtime.Settings;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
 import io.elder.schemas.serde.AvroDeserializer;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -254,6 +260,94 @@ class WritebackEndToEndTest {
                         .anyMatch(plan -> plan.getReason().contains("the connector is disabled (OKTA_ENABLED)")))
                 .isTrue();
         assertThat(writes()).hasSize(before);
+    }
+
+    @Test
+    @Order(12)
+    void theConsolesApiShowsPlansAndTakesDecisions() throws Exception {
+        reopen();
+        assertThat(api(200, "GET", "/writeback/status").at("/items/2/state").asText())
+                .isEqualTo("open");
+        int before = writes().size();
+        JsonNode waiting = api(200, "GET", "/held").path("items");
+        String disabled = null;
+        for (JsonNode plan : waiting) {
+            if (plan.path("reason").asText().contains("the connector is disabled")) {
+                disabled = plan.path("plan_id").asText();
+            }
+        }
+        assertThat(api(200, "GET", "/held/" + disabled).path("resources").toString())
+                .contains("00unew");
+        assertThat(api(200, "POST", "/held/" + disabled + "/release?dry_run=true")
+                        .path("deletions")
+                        .asInt())
+                .isZero();
+        assertThat(writes()).as("a dry run").hasSize(before);
+        assertThat(api(404, "POST", "/held/no-such-plan/release").path("error").asText())
+                .contains("no-such-plan");
+        assertThat(api(400, "POST", "/held/" + disabled + "/approve")
+                        .path("error")
+                        .asText())
+                .contains("approve (expected: release or reject)");
+        api(202, "POST", "/held/" + disabled + "/release");
+        await().atMost(PATIENCE).until(() -> directory.membersOf("00g6").containsKey("00unew"));
+        String decided = disabled;
+        await().atMost(PATIENCE).until(() -> status("POST", "/held/" + decided + "/reject") == 409);
+
+        JsonNode made =
+                api(200, "GET", "/writeback/plans?limit=1").path("items").get(0);
+        String plan = made.path("plan_id").asText();
+        assertThat(api(200, "GET", "/writeback/plans/" + plan)
+                        .at("/list/0/member")
+                        .asText())
+                .isEqualTo("00unew");
+        assertThat(made.path("by").asText()).isEqualTo("console");
+        assertThat(api(200, "POST", "/writeback/plans/" + plan + "/undo?dry_run=true")
+                        .path("dry_run")
+                        .asBoolean())
+                .isTrue();
+        assertThat(directory.membersOf("00g6")).containsKey("00unew");
+        api(202, "POST", "/writeback/plans/" + plan + "/undo");
+        await().atMost(PATIENCE).until(() -> !directory.membersOf("00g6").containsKey("00unew"));
+
+        assertThat(api(400, "POST", "/writeback/providers/github/disable")
+                        .path("error")
+                        .asText())
+                .contains("github (expected: authentik, ldap, okta)");
+        api(202, "POST", "/writeback/providers/okta/disable");
+        await().atMost(PATIENCE).until(() -> api(200, "GET", "/writeback/status")
+                .at("/items/2/state")
+                .asText()
+                .equals("closed: okta: dry run until ./elder writeback enable okta"));
+        int calls = writes().size();
+        int plans = held().size();
+        add("00unew", "00g7");
+        await().atMost(PATIENCE).until(() -> held().size() > plans);
+        assertThat(writes()).hasSize(calls);
+        api(202, "POST", "/writeback/providers/okta/enable");
+    }
+
+    private static JsonNode api(int expected, String method, String path) throws Exception {
+        HttpResponse<String> answer = call(method, path);
+        assertThat(answer.statusCode())
+                .as("%s %s: %s", method, path, answer.body())
+                .isEqualTo(expected);
+        return new ObjectMapper().readTree(answer.body());
+    }
+
+    private static int status(String method, String path) throws Exception {
+        return call(method, path).statusCode();
+    }
+
+    private static HttpResponse<String> call(String method, String path) throws Exception {
+        Object base = ((Map<?, ?>) pipeline.status().get("console")).get("console");
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            return client.send(
+                    HttpRequest.newBuilder(URI.create(base + path))
+                            .method(method, HttpRequest.BodyPublishers.noBody())
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+        }
     }
 
     private static void reopen(String... more) {

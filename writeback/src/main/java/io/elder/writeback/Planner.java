@@ -561,6 +561,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (now >= nextTidying) {
             nextTidying = now + Duration.ofMinutes(1).toMillis();
             plans.tidy(now, FORGET);
+            plans.announce(now);
         }
     }
 

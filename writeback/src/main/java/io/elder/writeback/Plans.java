@@ -480,20 +480,7 @@ final class Plans {
             case "enable", "disable" -> {
                 boolean isEnabled = command.getAction().equals("enable");
                 stores.notes().put(key("confirmed", subject), isEnabled ? "yes" : "no");
-                result(
-                        subject,
-                        new WritebackResult(
-                                "",
-                                subject,
-                                "",
-                                "",
-                                command.getAction(),
-                                closed(subject).isEmpty() ? "open" : "closed",
-                                closed(subject).orElse(null),
-                                Instant.ofEpochMilli(now),
-                                List.of(),
-                                command.getBy()),
-                        now);
+                announce(subject, command.getAction(), command.getBy(), now);
             }
             case "release" -> release(subject, command.getBy(), now);
             case "reject" -> reject(subject, "rejected", command.getBy(), now);
@@ -501,6 +488,32 @@ final class Plans {
             default ->
                 LOG.warn("command: {} (expected: release, reject, undo, enable or disable)", command.getAction());
         }
+    }
+
+    /** Says whether changes of a provider are made or held, where that is not what was said last. */
+    void announce(long now) {
+        for (String provider : WritebackSettings.PROVIDERS) {
+            if (!closed(provider).orElse("open").equals(stores.notes().get(key("said", provider)))) {
+                announce(provider, "start", null, now);
+            }
+        }
+    }
+
+    private void announce(String provider, String operation, String by, long now) {
+        Optional<String> closed = closed(provider);
+        stores.notes().put(key("said", provider), closed.orElse("open"));
+        WritebackResult said = new WritebackResult(
+                "",
+                provider,
+                "",
+                "",
+                operation,
+                closed.isEmpty() ? "open" : "closed",
+                closed.orElse(null),
+                Instant.ofEpochMilli(now),
+                List.of(),
+                by);
+        result(provider, said, now);
     }
 
     private void release(String id, String by, long now) {

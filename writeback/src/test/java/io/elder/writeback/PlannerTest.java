@@ -500,11 +500,11 @@ class PlannerTest {
 
     /**
      * Random adds, removes, expiries, provider-side edits, syncs that are heard of late, failures, lost answers, restarts of
-     * the planner and of whoever calls, words that are said twice: what people decided last stands. More: -Dwriteback.seeds=500.
+     * the planner and of whoever calls, words that are said twice: what people decided last stands.
      */
     @Test
     void whateverHappensBothEndsAgreeAndNothingLoops() {
-        int seeds = Integer.getInteger("writeback.seeds", 40);
+        int seeds = Integer.getInteger("writeback.seeds", 500);
         for (int from = Integer.getInteger("writeback.seed", 0); from < seeds; from += 25) {
             try (World each = new World(folder.resolve("seeds" + from), NO_BUDGET)) {
                 for (int seed = from; seed < Math.min(seeds, from + 25); seed++) {

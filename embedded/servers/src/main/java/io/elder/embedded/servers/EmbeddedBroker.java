@@ -93,9 +93,6 @@ public final class EmbeddedBroker implements AutoCloseable {
                     .setMetadataLogDirectory(log.toString())
                     .setControllerListenerName("CONTROLLER")
                     .setReleaseVersion(MetadataVersion.LATEST_PRODUCTION)
-                    // From version 2 on a producer's second batch may overtake its first into a new transaction: it is
-                    // refused, logged as an error and sent again.
-                    .setFeatureLevel("transaction.version", (short) 1)
                     .run();
         } catch (IOException e) {
             throw new ServerStartException("Kafka broker: cannot write to " + log + ": " + e.getMessage(), e);
