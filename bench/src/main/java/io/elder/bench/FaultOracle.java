@@ -120,6 +120,7 @@ final class FaultOracle {
         checks.put(
                 "live memberships of one person in one group",
                 "select group_id, identity_id from identity_group_memberships where deleted_at is null"
+                        + " and (expires_at is null or expires_at::timestamptz > now())"
                         + " group by group_id, identity_id having count(*) > 1");
         checks.put(
                 "live dependencies of one pair",

@@ -149,26 +149,34 @@ final class MembershipChurn {
 
     private boolean decide(Pair pair, Instant now) throws SQLException {
         boolean mayExpire = pair.kind != Kind.RESTLESS && random.nextInt(4) == 0;
-        if (pair.isIn) {
-            if (!delete(pair)) {
-                return false;
-            }
-            count("remove");
-        } else {
-            Instant expiry = mayExpire ? now.plusMillis(3000 + random.nextInt(3000)) : null;
-            if (!insert(pair, expiry)) {
-                return false;
-            }
-            pair.expiry = expiry;
-            pair.calls += expiry == null ? 0 : 1;
-            count(expiry == null ? "add" : "add that expires");
+        if (!pair.isIn) {
+            return add(pair, mayExpire ? now.plusMillis(3000 + random.nextInt(3000)) : null, now);
         }
-        pair.isIn = !pair.isIn;
+        if (!delete(pair)) {
+            return false;
+        }
+        count("remove");
+        decided(pair, false, now);
+        return true;
+    }
+
+    private boolean add(Pair pair, Instant expiry, Instant now) throws SQLException {
+        if (!insert(pair, expiry)) {
+            return false;
+        }
+        pair.expiry = expiry;
+        pair.calls += expiry == null ? 0 : 1;
+        count(expiry == null ? "add" : "add that expires");
+        decided(pair, true, now);
+        return true;
+    }
+
+    private static void decided(Pair pair, boolean isIn, Instant now) {
+        pair.isIn = isIn;
         pair.isDecided = true;
         pair.changedAt = now;
         pair.calls++;
         pair.decisions++;
-        return true;
     }
 
     private void count(String what) {
@@ -182,8 +190,7 @@ final class MembershipChurn {
     /** Adds a member to whom nothing was done yet; {@code group/member}. */
     String addUntouched() throws SQLException {
         for (Pair pair : pairs) {
-            if (pair.kind != Kind.PROVIDER && !pair.isIn && !pair.isDecided) {
-                decide(pair, Instant.now());
+            if (pair.kind != Kind.PROVIDER && !pair.isIn && !pair.isDecided && add(pair, null, Instant.now())) {
                 return pair.name;
             }
         }
