@@ -11,6 +11,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.awaitility.core.ConditionTimeoutException;
 
 /**
  * People who change memberships in Elder, and others who change them at the provider, both at random; and an oracle, which
@@ -36,7 +38,7 @@ final class MembershipChurn {
         RESTLESS
     }
 
-    private static final Duration PATIENCE = Duration.ofMinutes(3);
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     /** A run that began sooner after a call may have read what was before it; so may one that is told of twice. */
     private static final Duration REST = Duration.ofSeconds(4);
@@ -61,6 +63,7 @@ final class MembershipChurn {
         private Instant changedAt = Instant.EPOCH;
         private int calls;
         private int decisions;
+        private final List<String> story = new ArrayList<>();
 
         Pair(String name, Kind kind, int group, int identity, boolean isIn) {
             this.name = name;
@@ -122,7 +125,7 @@ final class MembershipChurn {
             case PROVIDER -> {
                 pair.isIn = !pair.isIn;
                 watched.edit(pair.name, pair.isIn);
-                count("provider edit");
+                count(pair, "provider edit");
                 return true;
             }
             case RESTLESS -> {
@@ -139,7 +142,7 @@ final class MembershipChurn {
                     watched.edit(pair.name, !pair.isIn);
                     pair.changedAt = now;
                     pair.calls++;
-                    count("contested edit");
+                    count(pair, "contested edit");
                     return true;
                 }
                 return decide(pair, now);
@@ -155,7 +158,7 @@ final class MembershipChurn {
         if (!delete(pair)) {
             return false;
         }
-        count("remove");
+        count(pair, "remove");
         decided(pair, false, now);
         return true;
     }
@@ -166,7 +169,7 @@ final class MembershipChurn {
         }
         pair.expiry = expiry;
         pair.calls += expiry == null ? 0 : 1;
-        count(expiry == null ? "add" : "add that expires");
+        count(pair, expiry == null ? "add" : "add that expires");
         decided(pair, true, now);
         return true;
     }
@@ -179,8 +182,9 @@ final class MembershipChurn {
         pair.decisions++;
     }
 
-    private void count(String what) {
+    private void count(Pair pair, String what) {
         done.merge(what, 1, Integer::sum);
+        pair.story.add(Instant.now() + " " + what);
     }
 
     String provider() {
@@ -232,8 +236,12 @@ final class MembershipChurn {
                 calls += pair.calls;
             }
         }
-        await().atMost(PATIENCE).untilAsserted(() -> assertSame(watched.members(), expected, provider));
-        await().atMost(PATIENCE).untilAsserted(() -> assertSame(rows(), expected, "Elder's rows"));
+        try {
+            await().atMost(PATIENCE).untilAsserted(() -> assertSame(watched.members(), expected, provider));
+            await().atMost(PATIENCE).untilAsserted(() -> assertSame(rows(), expected, "Elder's rows"));
+        } catch (ConditionTimeoutException e) {
+            throw new AssertionError(e.getMessage() + stories(expected), e);
+        }
         int made = 0;
         for (Pair pair : pairs) {
             if (!restless.contains(pair.name)) {
@@ -254,6 +262,35 @@ final class MembershipChurn {
         System.out.printf(
                 "MEASURED write-back, %s: %s; %d calls of Elder's, of which %d changed something; %d members%n",
                 provider, done, watched.writes(), watched.effective(), expected.size());
+    }
+
+    /** All that happened to the memberships that are not as they should be. */
+    private String stories(Set<String> expected) throws SQLException {
+        StringBuilder stories = new StringBuilder();
+        for (Pair pair : pairs) {
+            boolean isIn = expected.contains(pair.name);
+            if (isIn == watched.has(pair.name) && isIn == rows().contains(pair.name)) {
+                continue;
+            }
+            List<String> story = new ArrayList<>(pair.story);
+            story.addAll(watched.story(pair.name));
+            Collections.sort(story);
+            stories.append("\n")
+                    .append(pair.name)
+                    .append(", ")
+                    .append(pair.kind)
+                    .append(":\n  ");
+            stories.append(String.join("\n  ", story));
+            try (Statement statement = database.createStatement();
+                    ResultSet row =
+                            statement.executeQuery("select to_jsonb(m)::text from identity_group_memberships m where"
+                                    + " group_id = " + pair.group + " and identity_id = " + pair.identity)) {
+                while (row.next()) {
+                    stories.append("\n  row ").append(row.getString(1));
+                }
+            }
+        }
+        return stories.toString();
     }
 
     private static void assertSame(Set<String> found, Set<String> expected, String where) {

@@ -14,6 +14,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -66,6 +67,7 @@ final class WatchedProvider implements AutoCloseable {
             .build();
     private final Set<String> members = new ConcurrentSkipListSet<>();
     private final Map<String, Integer> effective = new TreeMap<>();
+    private final Map<String, List<String>> stories = new TreeMap<>();
     private final List<String> idle = new ArrayList<>();
     private final List<String> wrong = new ArrayList<>();
     private final AtomicInteger calls = new AtomicInteger();
@@ -155,6 +157,11 @@ final class WatchedProvider implements AutoCloseable {
         return effective.values().stream().mapToInt(Integer::intValue).sum();
     }
 
+    /** Elder's calls about this membership, and when they came. */
+    synchronized List<String> story(String pair) {
+        return List.copyOf(stories.getOrDefault(pair, List.of()));
+    }
+
     /** Calls of Elder's that were answered and changed nothing. */
     synchronized List<String> idle() {
         return List.copyOf(idle);
@@ -197,6 +204,10 @@ final class WatchedProvider implements AutoCloseable {
             if (fate != Fate.THROTTLED && fate != Fate.BROKEN && fate != Fate.REVOKED) {
                 answer = pass(method, path, body, login);
                 boolean isIn = method.equals("PUT") || path.endsWith("/add_user/");
+                if (pair != null) {
+                    stories.computeIfAbsent(pair, unused -> new ArrayList<>())
+                            .add(Instant.now() + " call " + method + ": " + answer.statusCode());
+                }
                 if (pair != null && answer.statusCode() / 100 == 2) {
                     if (change(pair, isIn)) {
                         effective.merge(pair, 1, Integer::sum);

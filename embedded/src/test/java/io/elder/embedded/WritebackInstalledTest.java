@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Thousands of random changes at both ends of another people's Okta and of an Authentik, with full syncs between them. */
-@Tag("benches") // It belongs to "installed", and was not run to its end yet.
+@Tag("installed")
 class WritebackInstalledTest {
     private static final int GROUPS = 40;
     private static final int USERS = 30;

@@ -99,10 +99,11 @@ final class Members {
         return rows;
     }
 
-    boolean isGranted(int group, int identity) {
+    /** Whether a row grants it still after a decision against it: what the sink wrote after that decision is an import, no word. */
+    boolean isGranted(int group, int identity, long decidedAt) {
         return Stores.below(stores.rowsOfPair(), key(group, identity)).stream()
                 .map(entry -> stores.rows().get(Stores.parts(entry.key)[2]))
-                .anyMatch(row -> row != null && row.isLive());
+                .anyMatch(row -> row != null && row.isLive() && !(row.isImport() && row.at() > decidedAt));
     }
 
     /** Puts a change where it waits for its transaction to be judged. */

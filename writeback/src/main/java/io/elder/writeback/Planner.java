@@ -46,7 +46,6 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final Duration LATE = Duration.ofHours(1);
     private static final String PERSON = "person";
     private static final String SNAPSHOT = "snapshot";
-    private static final String SINK = "sink";
     private static final String TRUNCATED = "truncated";
 
     private final WritebackSettings settings;
@@ -185,7 +184,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         Long expiresAt =
                 event.getExpiresAt() == null ? null : event.getExpiresAt().toEpochMilli();
         boolean isExpired = expiresAt != null && expiresAt <= context.currentSystemTimeMs();
-        String origin = event.getBySink() ? SINK : event.getSnapshot() ? SNAPSHOT : PERSON;
+        String origin = event.getBySink() ? Row.SINK : event.getSnapshot() ? SNAPSHOT : PERSON;
         Row now = new Row(
                 group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin, at);
         boolean hasMoved = old != null && (old.group() != group || old.identity() != identity);
@@ -208,7 +207,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             // A row that is gone for good must not be kept for ever; the one late event that matters has its pair.
             stores.rows().delete(id);
         }
-        if (wasLive && (hasMoved || !now.isLive()) && origin.equals(PERSON)) {
+        // An import is no word of a person's; that time ran out, which a person set, is one whoever wrote the row last.
+        boolean hasExpired = !hasMoved && event.getLive() && isExpired;
+        if (wasLive && (hasMoved || !now.isLive()) && (origin.equals(PERSON) || hasExpired)) {
             if (!hasMoved && members.memberKey(old).isEmpty()) {
                 keep(id, now.open());
             } else {
@@ -238,10 +239,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         return event.getPosition() < Long.parseLong(truncated[0]) && at <= Long.parseLong(truncated[1]);
     }
 
-    /** A removal, for as long as it may take to hear that its group had been switched on before. */
+    /** A removal, for as long as it may take to hear of its user, or that its group had been switched on before. */
     private void keep(String id, Row gone) {
         stores.rows().put(id, gone);
         stores.rowsOfPair().put(key(gone.group(), gone.identity(), id), "");
+        stores.rowsOfIdentity().put(key(gone.identity(), id), "");
         stores.expiries().put(key(Stores.time(context.currentSystemTimeMs() + LATE.toMillis()), id), "");
     }
 
@@ -289,7 +291,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     /** Somebody took a row away, or its time ran out. */
     private void revoked(Row row, String transaction, long at) {
         Optional<String> found = members.memberKey(row);
-        if (found.isEmpty() || members.isGranted(row.group(), row.identity())) {
+        if (found.isEmpty() || members.isGranted(row.group(), row.identity(), at)) {
             return;
         }
         Member member = members.find(found.get());
@@ -368,7 +370,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         for (KeyValue<String, Member> entry : Stores.list(stores.members().all())) {
             Member member = entry.value;
             boolean wasThere = member.intent == Presence.PRESENT || member.counts();
-            if (wasThere && member.group != 0 && !members.isGranted(member.group, member.identity)) {
+            if (wasThere && member.group != 0 && !members.isGranted(member.group, member.identity, at)) {
                 want(entry.key, member, Presence.ABSENT, event.getTransaction(), at);
             }
         }

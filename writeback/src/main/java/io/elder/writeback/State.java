@@ -50,6 +50,13 @@ final class State {
             boolean isOpen,
             String origin,
             long at) {
+        /** What the sink wrote last. */
+        static final String SINK = "sink";
+
+        boolean isImport() {
+            return SINK.equals(origin);
+        }
+
         Row settled() {
             return with(isLive, false);
         }

@@ -91,6 +91,53 @@ class PlannerTest {
     }
 
     @Test
+    void aRemovalStandsThoughTheSinkWritesAnOlderSightOfTheMemberAndIsHeardFirst() {
+        open(Map.of());
+        company(1, 3);
+        world.user("leaver");
+        Membership row = world.add(pair("g0", "leaver"), null);
+        world.settle();
+        world.pass(Duration.ofSeconds(5));
+        world.beginSync();
+        world.deleteHeardLate(row, world::endSync);
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/leaver", "remove g0/leaver");
+        world.sync();
+        world.settle();
+        assertThat(world.livePairs()).isEqualTo(world.provider);
+        assertThat(world.calls).hasSize(2);
+    }
+
+    @Test
+    void aRemovalIsMadeThoughItIsHeardOfBeforeItsUser() {
+        open(Map.of());
+        company(1, 3);
+        world.provider.add(pair("g0", "unheard"));
+        world.sync();
+        world.delete(world.rowsOf(pair("g0", "unheard")));
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        world.user("unheard");
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/unheard");
+    }
+
+    @Test
+    void aRowThatTheSinkAdoptsAsItExpiresEndsAllTheSame() {
+        open(Map.of());
+        company(1, 3);
+        world.user("guest");
+        Membership row = world.add(pair("g0", "guest"), world.now().plusMillis(5010));
+        world.pass(Duration.ofSeconds(1));
+        assertThat(world.callAll()).isOne();
+        world.pass(Duration.ofSeconds(4));
+        // It has expired by then, and it is not yet time to look.
+        world.adoptedHeardLate(row, Duration.ofMillis(20));
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/guest", "remove g0/guest");
+    }
+
+    @Test
     void anImportIsNeverAnIntent() {
         open(Map.of());
         company(3, 5);
@@ -566,7 +613,11 @@ class PlannerTest {
                 }
                 case 2, 3 ->
                     world.live(pair).ifPresent(row -> {
-                        world.delete(world.rowsOf(pair));
+                        if (world.rowsOf(pair).size() == 1 && random.nextInt(4) == 0) {
+                            world.deleteHeardLate(row, world::sync);
+                        } else {
+                            world.delete(world.rowsOf(pair));
+                        }
                         decided.put(pair, false);
                         expiries.remove(pair);
                     });

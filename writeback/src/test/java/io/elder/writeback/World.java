@@ -312,6 +312,30 @@ final class World implements AutoCloseable {
         hear();
     }
 
+    /** Somebody deletes a row, and it is heard of after what happened half a second later: they come from different partitions. */
+    void deleteHeardLate(Membership row, Runnable meanwhile) {
+        rows.remove(row.id);
+        transaction++;
+        byte[] event = event("d", json(row), "null");
+        pass(Duration.ofMillis(500));
+        meanwhile.run();
+        TestRecord<String, byte[]> told = new TestRecord<>(Integer.toString(row.id), event, now);
+        memberships.pipeInput(told);
+        toldLast.add(told);
+        hear();
+    }
+
+    /** The sink makes a person's row its own, and it is heard of later. */
+    void adoptedHeardLate(Membership row, Duration late) {
+        String before = json(row);
+        row.sourceKey = key(row.pair);
+        row.runId = "run-of-the-sink";
+        byte[] event = event("u", before, json(row));
+        pass(late);
+        memberships.pipeInput(Integer.toString(row.id), event, now);
+        hear();
+    }
+
     /** Somebody deletes rows, all in one transaction. */
     void delete(List<Membership> some) {
         transaction++;
