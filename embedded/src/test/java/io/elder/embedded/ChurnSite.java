@@ -42,6 +42,9 @@ final class ChurnSite implements AutoCloseable {
             settings.put(prefix + "RATE_LIMIT", "500");
             settings.put(prefix + "WRITE_BACK_ENABLED", "true");
         }
+        // What is held is another test's matter: here every change must arrive.
+        settings.put("WRITEBACK_BUDGET_MIN", "1000");
+        settings.put("WRITEBACK_PROTECTED_GROUPS", "none");
         settings.put("WRITEBACK_CONFIRMED", String.join(",", tokens.keySet()));
         settings.putAll(more);
         pipeline = new Pipeline(folder, Settings.of(settings), metrics);

@@ -213,7 +213,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             if (!hasMoved && members.memberKey(old).isEmpty()) {
                 keep(id, now.open());
             } else {
-                revoked(old, event.getTransaction(), at);
+                // The sink's transaction says nothing of a time that ran out.
+                boolean isPersons = origin.equals(PERSON);
+                revoked(old, isPersons ? event.getTransaction() : "expiry-" + expiresAt, isPersons ? at : expiresAt);
             }
         }
         if (!wasLive && event.getLive() && isExpired && origin.equals(PERSON) && expiresAt > at) {
