@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -43,7 +42,6 @@ final class WritebackBench implements Callable<Integer> {
     private static final Duration LOST = Duration.ofSeconds(60);
     private static final Duration STUCK = Duration.ofMinutes(5);
     private static final String DATABASE = "elder";
-    private static final String NEXT = "UPDATE discovery_jobs SET next_run_at = now() WHERE provider = 'okta'";
 
     @Option(names = "--rate", defaultValue = "50", description = "changes a second (default: ${DEFAULT-VALUE})")
     private int rate;
@@ -89,24 +87,38 @@ final class WritebackBench implements Callable<Integer> {
     public Integer call() throws Exception {
         Path folder = Files.createTempDirectory("elder-bench");
         Directory directory = directory();
-        try (SimulatedOkta okta = new SimulatedOkta(directory);
-                Metrics metrics = new Metrics();
-                Pipeline pipeline = new Pipeline(folder, settings(okta), metrics)) {
+        Report report = new Report("writeback", out);
+        BarChart chart = new BarChart("Commit in Elder to call at the provider", "milliseconds");
+        List<List<String>> rows =
+                new ArrayList<>(List.of(List.of(rate + " changes/s", "changes", "syncs", "p50", "p90", "p99", "max")));
+        try (SimulatedOkta okta = new SimulatedOkta(directory)) {
             okta.limit(Integer.MAX_VALUE);
             okta.door().watch(this::arrives);
-            pipeline.start();
-            try (Connection connection = pipeline.database().connect(DATABASE)) {
-                await(
-                        "the first sync",
-                        connection,
-                        "SELECT count(*) FROM identity_group_memberships WHERE source_key IS NOT NULL",
-                        (long) groups * members);
-                execute(connection, "UPDATE identity_groups SET sync_enabled = true WHERE provider = 'okta'");
-                return measure(pipeline, connection);
+            for (boolean isSyncing : new boolean[] {false, true}) {
+                try (Metrics metrics = new Metrics();
+                        Pipeline pipeline = new Pipeline(folder, settings(okta, isSyncing), metrics)) {
+                    pipeline.start();
+                    try (Connection connection = pipeline.database().connect(DATABASE)) {
+                        await(
+                                "the first sync",
+                                connection,
+                                "SELECT count(*) FROM identity_group_memberships WHERE source_key IS NOT NULL",
+                                (long) groups * members);
+                        execute(connection, "UPDATE identity_groups SET sync_enabled = true WHERE provider = 'okta'");
+                        rows.add(measure(isSyncing, connection, report, chart));
+                    }
+                }
             }
         } finally {
             CdcBench.delete(folder);
         }
+        report.figures().put("rate", rate).put("memberships", groups * members).put("calls_per_second", limit);
+        report.table(
+                "From the commit to the call; each sync reads " + Report.whole((double) groups * members)
+                        + " memberships of " + groups + " groups, " + limit + " calls/s for both",
+                rows);
+        report.write(results == null ? RoleProcesses.home().resolve("bench/results") : results, chart);
+        return report.isWithin() ? 0 : 1;
     }
 
     private Directory directory() {
@@ -131,11 +143,10 @@ final class WritebackBench implements Callable<Integer> {
         return String.format("00u%05d", number);
     }
 
-    private Settings settings(SimulatedOkta okta) {
+    private Settings settings(SimulatedOkta okta, boolean isSyncing) {
         Map<String, String> settings = new HashMap<>(okta.settings());
         settings.put("OKTA_RATE_LIMIT", Integer.toString(limit));
-        // Told to, it syncs at once; by itself it does not.
-        settings.put("OKTA_SYNC_INTERVAL", "1d");
+        settings.put("OKTA_SYNC_INTERVAL", isSyncing ? "1s" : "1d");
         settings.put("OKTA_WRITE_BACK_ENABLED", "true");
         settings.put("WRITEBACK_CONFIRMED", "okta");
         settings.put("CONSOLE_PORT", "0");
@@ -149,74 +160,40 @@ final class WritebackBench implements Callable<Integer> {
         }
     }
 
-    private int measure(Pipeline pipeline, Connection connection) throws Exception {
-        Report report = new Report("writeback", out);
-        BarChart chart = new BarChart("Commit in Elder to call at the provider", "milliseconds");
+    private List<String> measure(boolean isSyncing, Connection connection, Report report, BarChart chart)
+            throws SQLException, InterruptedException {
         changes(connection, rate, WARM_UP_SECONDS);
-        List<List<String>> rows =
-                new ArrayList<>(List.of(List.of(rate + " changes/s", "changes", "syncs", "p50", "p90", "p99", "max")));
-        for (boolean isSyncing : new boolean[] {false, true}) {
-            long before = runs(connection);
-            double[] millis;
-            if (isSyncing) {
-                try (Connection asking = pipeline.database().connect(DATABASE)) {
-                    AtomicBoolean isOver = new AtomicBoolean();
-                    Thread syncing = Thread.ofPlatform().name("syncs").start(() -> sync(asking, isOver));
-                    millis = changes(connection, rate, seconds);
-                    isOver.set(true);
-                    syncing.join();
-                }
-            } else {
-                millis = changes(connection, rate, seconds);
-            }
-            long syncs = runs(connection) - before;
-            String what = isSyncing ? "full syncs one after the other" : "nothing else";
-            rows.add(List.of(
-                    what,
-                    Report.whole(millis.length),
-                    Report.whole((double) syncs),
-                    Report.whole(CdcBench.percentile(millis, 50)) + " ms",
-                    Report.whole(CdcBench.percentile(millis, 90)) + " ms",
-                    Report.whole(CdcBench.percentile(millis, 99)) + " ms",
-                    Report.whole(millis[millis.length - 1]) + " ms"));
-            chart.group(what).bar("p50", CdcBench.percentile(millis, 50)).bar("p99", CdcBench.percentile(millis, 99));
-            report.figures()
-                    .withObject("latency")
-                    .withObject(isSyncing ? "syncing" : "alone")
-                    .put("changes", millis.length)
-                    .put("syncs", syncs)
-                    .put("p50_ms", CdcBench.percentile(millis, 50))
-                    .put("p90_ms", CdcBench.percentile(millis, 90))
-                    .put("p99_ms", CdcBench.percentile(millis, 99))
-                    .put("max_ms", millis[millis.length - 1]);
-            report.bar(what + ": p99 in ms", CdcBench.percentile(millis, 99), false, BAR_MILLIS);
+        long before = runs(connection);
+        double[] millis = changes(connection, rate, seconds);
+        long syncs = runs(connection) - before;
+        if (isSyncing == (syncs == 0)) {
+            throw new IllegalStateException(syncs + " syncs were over while " + (isSyncing ? "" : "no ")
+                    + "syncs were asked for (expected: " + (isSyncing ? "some" : "none") + ")");
         }
-        report.figures().put("rate", rate).put("memberships", groups * members).put("calls_per_second", limit);
-        report.table(
-                "From the commit to the call; each sync reads " + Report.whole((double) groups * members)
-                        + " memberships of " + groups + " groups, " + limit + " calls/s for both",
-                rows);
-        report.write(results == null ? RoleProcesses.home().resolve("bench/results") : results, chart);
-        return report.isWithin() ? 0 : 1;
-    }
-
-    /** Asks for the next sync as soon as the last is over. */
-    private static void sync(Connection connection, AtomicBoolean isOver) {
-        try {
-            long done = runs(connection);
-            execute(connection, NEXT);
-            while (!isOver.get()) {
-                if (runs(connection) > done) {
-                    done = runs(connection);
-                    execute(connection, NEXT);
-                }
-                Thread.sleep(20);
-            }
-        } catch (SQLException e) {
-            throw new IllegalStateException("syncs could not be asked for", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        double p50 = CdcBench.percentile(millis, 50);
+        double p90 = CdcBench.percentile(millis, 90);
+        double p99 = CdcBench.percentile(millis, 99);
+        double max = millis[millis.length - 1];
+        String what = isSyncing ? "full syncs one after the other" : "nothing else";
+        chart.group(what).bar("p50", p50).bar("p99", p99);
+        report.figures()
+                .withObject("latency")
+                .withObject(isSyncing ? "syncing" : "alone")
+                .put("changes", millis.length)
+                .put("syncs", syncs)
+                .put("p50_ms", p50)
+                .put("p90_ms", p90)
+                .put("p99_ms", p99)
+                .put("max_ms", max);
+        report.bar(what + ": p99 in ms", p99, false, BAR_MILLIS);
+        return List.of(
+                what,
+                Report.whole(millis.length),
+                Report.whole((double) syncs),
+                Report.whole(p50) + " ms",
+                Report.whole(p90) + " ms",
+                Report.whole(p99) + " ms",
+                Report.whole(max) + " ms");
     }
 
     /** Makes changes at a rate, each a transaction; how long each took to its call in milliseconds, sorted. */
