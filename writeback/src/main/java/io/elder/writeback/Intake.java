@@ -52,19 +52,28 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
     private final Deserializer<RawRecord> raw;
     private final int inventoryPartitions;
     private final Tally tally;
+    private final String events;
+    private final String deadletters;
     private ProcessorContext<Object, Object> context;
 
+    /**
+     * @param events where its events go, and {@code deadletters} what it can't read: sinks of the topology
+     */
     Intake(
             Topics topics,
             Deserializer<InventoryRecord> inventory,
             Deserializer<RawRecord> raw,
             int inventoryPartitions,
-            Tally tally) {
+            Tally tally,
+            String events,
+            String deadletters) {
         this.topics = topics;
         this.inventory = inventory;
         this.raw = raw;
         this.inventoryPartitions = inventoryPartitions;
         this.tally = tally;
+        this.events = events;
+        this.deadletters = deadletters;
     }
 
     @Override
@@ -278,8 +287,7 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
 
     private void tell(String key, long at, Object body, long timestamp) {
         context.forward(
-                new Record<Object, Object>(key, new WritebackEvent(Instant.ofEpochMilli(at), body), timestamp),
-                PlannerTopology.EVENTS);
+                new Record<Object, Object>(key, new WritebackEvent(Instant.ofEpochMilli(at), body), timestamp), events);
     }
 
     private void letter(Record<byte[], byte[]> refused, Exception why) {
@@ -298,7 +306,7 @@ final class Intake implements Processor<byte[], byte[], Object, Object> {
                                 why.getClass().getName(),
                                 why.getMessage(),
                                 Instant.ofEpochMilli(refused.timestamp()))),
-                PlannerTopology.DEADLETTER);
+                deadletters);
     }
 
     private static String text(JsonNode row, String name) {

@@ -10,6 +10,8 @@ import io.elder.schemas.avro.WritebackResult;
 import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,8 +28,8 @@ import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
 
 /** Changes in, plans out; see {@code DESIGN.md}. */
 final class PlannerTopology {
-    static final String EVENTS = "events";
-    static final String DEADLETTER = "deadletter";
+    private static final String EVENTS = "events";
+    private static final String DEADLETTER = "deadletter";
     static final String PLANS = "plans";
     static final String RESULTS = "results";
     static final String HELD = "held";
@@ -69,31 +71,37 @@ final class PlannerTopology {
                 .map(provider -> topics.raw(provider).name())
                 .toList();
 
-        Topology topology = new Topology()
-                .addSource(
-                        "rows",
-                        in,
-                        in,
+        Topology topology = new Topology();
+        // Tasks of their own: a full sync's backlog is not in the way of what people change.
+        Map<String, List<String>> intakes = new LinkedHashMap<>();
+        intakes.put(
+                "rows",
+                List.of(
                         topics.cdc(Intake.GROUPS).name(),
                         topics.cdc(Intake.IDENTITIES).name(),
-                        topics.cdc(Intake.MEMBERSHIPS).name())
-                .addSource("inventory", in, in, topics.inventory().name())
-                .addSource("raw", in, in, rawTopics.toArray(String[]::new))
-                .addProcessor(
-                        INTAKE,
-                        () -> new Intake(topics, inventory, raw, with.inventoryPartitions(), tally),
-                        "rows",
-                        "inventory",
-                        "raw")
-                .addSink(
-                        EVENTS,
-                        topics.writebackEvents().name(),
-                        key,
-                        heard,
-                        (topic, k, v, partitions) -> Optional.of(Set.of(0)),
-                        INTAKE)
-                .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, INTAKE)
-                .addSource("heard", in, in, topics.writebackEvents().name())
+                        topics.cdc(Intake.MEMBERSHIPS).name()));
+        List<String> syncs = new ArrayList<>(rawTopics);
+        syncs.add(topics.inventory().name());
+        intakes.put("syncs", syncs);
+        intakes.forEach((intake, from) -> {
+            String heardOf = EVENTS + "-of-" + intake;
+            String refused = DEADLETTER + "-of-" + intake;
+            topology.addSource(intake, in, in, from.toArray(String[]::new))
+                    .addProcessor(
+                            INTAKE + "-of-" + intake,
+                            () -> new Intake(
+                                    topics, inventory, raw, with.inventoryPartitions(), tally, heardOf, refused),
+                            intake)
+                    .addSink(
+                            heardOf,
+                            topics.writebackEvents().name(),
+                            key,
+                            heard,
+                            (topic, k, v, partitions) -> Optional.of(Set.of(0)),
+                            INTAKE + "-of-" + intake)
+                    .addSink(refused, topics.deadletter().name(), asItWas, asItWas, INTAKE + "-of-" + intake);
+        });
+        topology.addSource("heard", in, in, topics.writebackEvents().name())
                 .addProcessor(PLANNER, () -> new Planner(with.settings(), events, tally), "heard")
                 .addSink(PLANS, topics.writebackPlans().name(), key, plans, PLANNER)
                 .addSink(RESULTS, topics.writebackResults().name(), key, results, PLANNER)

@@ -8,6 +8,7 @@ import io.elder.writeback.State.Plan;
 import io.elder.writeback.State.Row;
 import io.elder.writeback.State.Transaction;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.function.Function;
 import org.apache.kafka.common.serialization.Serde;
@@ -123,7 +124,7 @@ record Stores(
 
     /** In the order of time. */
     static String time(long at) {
-        return String.format("%016x", at);
+        return HexFormat.of().toHexDigits(at);
     }
 
     static String[] parts(String key) {

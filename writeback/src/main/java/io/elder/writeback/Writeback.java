@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
 /** Write-back as a process runs it: the planner, the calls, and what is noted of them. */
 public final class Writeback implements Component {
     private static final Logger LOG = LoggerFactory.getLogger(Writeback.class);
-    private static final Duration COMMIT_INTERVAL = Duration.ofMillis(20);
+    private static final Duration COMMIT_INTERVAL = Duration.ofMillis(50);
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(1);
 
     private final WritebackSettings settings;
