@@ -31,7 +31,8 @@ final class MigrationsTest {
             "V22 refused links",
             "V30 console role",
             "V40 waiting rows index",
-            "V50 writeback");
+            "V50 writeback",
+            "V51 people memberships index");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
