@@ -94,6 +94,7 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         }
         network(all, "broker", RoleProcesses.ROLES, site.toBroker()::be);
         network(all, "database", RoleProcesses.ROLES, site::networkToDatabase);
+        network(all, "schema registry", List.of(), site.toRegistry()::be);
         network(all, "directory", List.of(), site.toDirectory()::be);
         network(all, "Okta", List.of(), members.toOkta()::be);
         for (int status : List.of(401, 429, 500, 503)) {

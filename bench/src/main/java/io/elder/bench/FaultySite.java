@@ -29,6 +29,8 @@ final class FaultySite implements AutoCloseable {
     private EmbeddedDatabase database;
     private final Link toBroker;
     private final Link toDatabase;
+    private final RegistryServer registry;
+    private final Link toRegistry;
 
     /** By role: those whose talk with the database is watched. */
     private final Map<String, Link> ownToDatabase = new LinkedHashMap<>();
@@ -45,6 +47,8 @@ final class FaultySite implements AutoCloseable {
         brokerPort = RoleProcesses.freePort();
         toBroker = Link.to(brokerPort);
         toDirectory = Link.to(directoryPort);
+        registry = new RegistryServer();
+        toRegistry = Link.to(registry.port());
         database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         toDatabase = Link.to(database.port());
         for (String role : List.of("sink", "writeback")) {
@@ -65,7 +69,10 @@ final class FaultySite implements AutoCloseable {
 
     /** What every role is told. */
     Map<String, String> environment() {
-        return Servers.environment("127.0.0.1:" + toBroker.port(), workerUrl(toDatabase), ownerUrl());
+        Map<String, String> environment =
+                Servers.environment("127.0.0.1:" + toBroker.port(), workerUrl(toDatabase), ownerUrl());
+        environment.put("SCHEMA_REGISTRY_URL", "http://127.0.0.1:" + toRegistry.port());
+        return environment;
     }
 
     /** What a role is told beside that. */
@@ -109,6 +116,10 @@ final class FaultySite implements AutoCloseable {
     /** Of the sink or of write-back. */
     Link toDatabase(String role) {
         return ownToDatabase.get(role);
+    }
+
+    Link toRegistry() {
+        return toRegistry;
     }
 
     Link toDirectory() {
@@ -231,6 +242,8 @@ final class FaultySite implements AutoCloseable {
             link.close();
         }
         toDirectory.close();
+        toRegistry.close();
+        registry.close();
         broker.destroyForcibly();
         database.close();
         if (disk != null) {

@@ -149,7 +149,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     /** Looks again at a row whose group or identity was unknown, or not write-back's business. */
     private void resolve(String id, long after) {
         Row row = stores.rows().get(id);
-        if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.position() < after) {
+        if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.isOlderThan(after)) {
             return;
         }
         if (row.isLive()) {
@@ -186,8 +186,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         boolean isExpired = expiresAt != null && expiresAt <= context.currentSystemTimeMs();
         String origin = event.getBySink() ? Row.SINK : event.getSnapshot() ? SNAPSHOT : PERSON;
         Row now = new Row(
-                group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin, at);
+                group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin, at, 0);
         boolean hasMoved = old != null && (old.group() != group || old.identity() != identity);
+        if (old != null && old.isOpen() && old.isLive() && now.isLive() && !hasMoved) {
+            now = now.after(old);
+        }
         boolean wasLive = old != null && old.isLive();
         if (hasMoved) {
             unindex(id, old);

@@ -40,6 +40,7 @@ final class State {
      * @param isLive grants the membership; false once it has expired
      * @param isOpen what it means could not be said yet: its group or identity is unknown, or not synced
      * @param at when it was written
+     * @param since where in the database's log the word is that is open still; 0 if it is where the row is
      */
     record Row(
             int group,
@@ -49,7 +50,8 @@ final class State {
             long position,
             boolean isOpen,
             String origin,
-            long at) {
+            long at,
+            long since) {
         /** What the sink wrote last. */
         static final String SINK = "sink";
 
@@ -70,7 +72,18 @@ final class State {
         }
 
         private Row with(boolean live, boolean open) {
-            return new Row(group, identity, live, expiresAt, position, open, origin, at);
+            return new Row(group, identity, live, expiresAt, position, open, origin, at, since);
+        }
+
+        /** A new version of a row whose word is still open: it stays whose it was, and when it was said. */
+        Row after(Row old) {
+            long said = old.since > 0 ? old.since : old.position;
+            return new Row(group, identity, isLive, expiresAt, position, true, old.origin, at, said);
+        }
+
+        /** Whether what it means was said before this place in the log. */
+        boolean isOlderThan(long place) {
+            return (since > 0 ? since : position) < place;
         }
 
         /** Positions begin anew in a database that was restored elsewhere; time does not. */

@@ -138,6 +138,19 @@ class PlannerTest {
     }
 
     @Test
+    void aRowThatTheSinkAdoptsBeforeItsGroupIsHeardOfIsStillAPersonsWord() {
+        open(Map.of());
+        world.groupOff("g");
+        world.user("early");
+        world.switchOnBehind("g", () -> {
+            Membership row = world.add(pair("g", "early"), null);
+            world.adoptedHeardLate(row, Duration.ZERO);
+        });
+        world.settle();
+        assertThat(world.calls).containsExactly("add g/early");
+    }
+
+    @Test
     void anImportIsNeverAnIntent() {
         open(Map.of());
         company(3, 5);
