@@ -41,9 +41,8 @@ final class RegistryServer implements AutoCloseable {
     private void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
             byte[] body = exchange.getRequestBody().readAllBytes();
-            String schema = body.length == 0
-                    ? null
-                    : JSON.readTree(body).path("schema").asText();
+            String schema =
+                    body.length == 0 ? null : JSON.readTree(body).path("schema").asText();
             Map<String, Object> answer =
                     answer(exchange.getRequestMethod(), exchange.getRequestURI().getPath(), schema);
             byte[] bytes = JSON.writeValueAsBytes(answer);
@@ -74,10 +73,14 @@ final class RegistryServer implements AutoCloseable {
         return version < 0
                 ? NO_SUBJECT
                 : Map.of(
-                        "subject", parts[2],
-                        "id", schemas.indexOf(schema) + 1,
-                        "version", version + 1,
-                        "schema", schema);
+                        "subject",
+                        parts[2],
+                        "id",
+                        schemas.indexOf(schema) + 1,
+                        "version",
+                        version + 1,
+                        "schema",
+                        schema);
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.elder.runtime.KafkaClients;
 import io.elder.schemas.Topic;
 import io.elder.schemas.serde.FullCompatibility;
 import io.elder.schemas.serde.SchemaRegistry;
+import io.elder.schemas.serde.SchemaRegistryAwayException;
 import io.elder.schemas.serde.SchemaRegistryException;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,7 +86,7 @@ final class SchemasCommand {
             Outcome outcome;
             try {
                 outcome = call.of(registry, subject, schema);
-            } catch (SchemaRegistryException e) {
+            } catch (SchemaRegistryException | SchemaRegistryAwayException e) {
                 outcome = new Outcome(false, "failed", "-", List.of(e.getMessage()));
             }
             failed |= !outcome.ok();

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -564,7 +565,16 @@ class PlannerTest {
      */
     @Test
     void whateverHappensBothEndsAgreeAndNothingLoops() {
-        int seeds = Integer.getInteger("writeback.seeds", 500);
+        play(Integer.getInteger("writeback.seeds", 60));
+    }
+
+    @Test
+    @Tag("long")
+    void fiveHundredHistoriesAgreeAndNothingLoops() {
+        play(500);
+    }
+
+    private void play(int seeds) {
         for (int from = Integer.getInteger("writeback.seed", 0); from < seeds; from += 25) {
             try (World each = new World(folder.resolve("seeds" + from), NO_BUDGET)) {
                 for (int seed = from; seed < Math.min(seeds, from + 25); seed++) {

@@ -3,6 +3,7 @@ package io.elder.fetch;
 import io.elder.runtime.Health;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.AvroDeserializer;
+import io.elder.schemas.serde.SchemaRegistryAwayException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Collection;
@@ -151,6 +152,8 @@ final class FetcherLoop implements AutoCloseable {
             progress.taken(record.offset());
             try {
                 waiting.add(new Work(progress, record.offset(), tasks.deserialize(record.topic(), record.value())));
+            } catch (SchemaRegistryAwayException e) {
+                throw e;
             } catch (KafkaException e) {
                 deadTasks.bury(record, e);
                 progress.done(record.offset());

@@ -15,6 +15,7 @@ import io.elder.schemas.avro.ScopeFailed;
 import io.elder.schemas.avro.ScopeSealed;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.DeadLetter;
+import io.elder.schemas.serde.SchemaRegistryAwayException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -105,6 +106,8 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
             } else {
                 change(record);
             }
+        } catch (SchemaRegistryAwayException e) {
+            throw e;
         } catch (IOException | IllegalArgumentException | KafkaException e) {
             bury(record, e);
         }

@@ -34,11 +34,18 @@ import org.apache.kafka.common.config.types.Password;
  * Confluent's REST API, as Confluent Schema Registry, Karapace, Redpanda and Apicurio (below {@code /apis/ccompat/v7})
  * serve it. Settings have Confluent's names: {@code schema.registry.url} (several, comma-separated, are tried in turn),
  * {@code basic.auth.credentials.source=USER_INFO} with {@code basic.auth.user.info}, {@code bearer.auth.token},
- * {@code schema.registry.ssl.truststore.location/.password/.type} and the same for {@code keystore}.
+ * {@code schema.registry.ssl.truststore.location/.password/.type} and the same for {@code keystore}. A registry that is away is waited
+ * for, {@code schema.registry.patience.ms} long (10 s).
  */
 final class RestRegistry implements SchemaRegistry {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CONTENT_TYPE = "application/vnd.schemaregistry.v1+json";
+    /** Schemas are asked for once in the life of a process; how many milliseconds whoever asks may wait. */
+    private static final String PATIENCE = "schema.registry.patience.ms";
+
+    private static final String DEFAULT_PATIENCE = "10000";
+
+    private static final Duration PAUSE = Duration.ofMillis(500);
     private static final Map<Object, RestRegistry> REGISTRIES = new ConcurrentHashMap<>();
 
     private record Registered(String subject, Schema schema) {}
@@ -46,12 +53,14 @@ final class RestRegistry implements SchemaRegistry {
     private final List<String> urls;
     private final Optional<String> authorization;
     private final HttpClient http;
+    private final Duration patience;
     private final Map<Registered, Integer> ids = new ConcurrentHashMap<>();
     private final Map<Integer, Schema> schemas = new ConcurrentHashMap<>();
 
-    private RestRegistry(List<String> urls, Optional<String> authorization, SSLContext tls) {
+    private RestRegistry(List<String> urls, Optional<String> authorization, SSLContext tls, Duration patience) {
         this.urls = urls;
         this.authorization = authorization;
+        this.patience = patience;
         this.http = HttpClient.newBuilder()
                 .connectTimeout(Duration.ofSeconds(5))
                 .sslContext(tls)
@@ -77,7 +86,8 @@ final class RestRegistry implements SchemaRegistry {
                                 .map(url -> url.replaceAll("/+$", ""))
                                 .toList(),
                         authorization(relevant),
-                        tls(relevant)));
+                        tls(relevant),
+                        Duration.ofMillis(Long.parseLong(relevant.getOrDefault(PATIENCE, DEFAULT_PATIENCE)))));
     }
 
     @Override
@@ -166,9 +176,36 @@ final class RestRegistry implements SchemaRegistry {
                         + " refused to " + what + ": HTTP 404, not there"));
     }
 
-    /** The answer; empty for 404. */
+    /** The answer; empty for 404. A registry that is away is asked again for a while. */
     private Optional<JsonNode> find(HttpRequest.Builder request, String path, String what) {
-        IOException unreachable = null;
+        long end = System.nanoTime() + patience.toNanos();
+        while (true) {
+            try {
+                return ask(request, path, what);
+            } catch (IOException e) {
+                if (System.nanoTime() > end) {
+                    throw new SchemaRegistryAwayException(
+                            "schema registry " + String.join(", ", urls) + " could not be asked to " + what + ": "
+                                    + e.getMessage(),
+                            e);
+                }
+                pause(what);
+            }
+        }
+    }
+
+    private static void pause(String what) {
+        try {
+            Thread.sleep(PAUSE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new SchemaRegistryAwayException("interrupted while asking the schema registry to " + what, e);
+        }
+    }
+
+    /** @throws IOException if none of the addresses gave an answer to this question */
+    private Optional<JsonNode> ask(HttpRequest.Builder request, String path, String what) throws IOException {
+        IOException away = null;
         for (String url : urls) {
             HttpRequest.Builder one = request.copy()
                     .uri(URI.create(url + path))
@@ -184,17 +221,19 @@ final class RestRegistry implements SchemaRegistry {
                 if (answer.statusCode() == 404 && errorCode(answer.body()) / 100 == 404) {
                     return Optional.empty();
                 }
+                if (answer.statusCode() == 429 || answer.statusCode() / 100 == 5) {
+                    throw new IOException(url + ": HTTP " + answer.statusCode());
+                }
                 throw new SchemaRegistryException("schema registry " + url + " refused to " + what + ": HTTP "
                         + answer.statusCode() + " " + message(answer.body()));
             } catch (IOException e) {
-                unreachable = e;
+                away = e;
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw new SchemaRegistryException("interrupted while asking the schema registry to " + what, e);
+                throw new SchemaRegistryAwayException("interrupted while asking the schema registry to " + what, e);
             }
         }
-        throw new SchemaRegistryException(
-                "schema registry " + String.join(", ", urls) + " could not be asked to " + what, unreachable);
+        throw away == null ? new IOException("no address") : away;
     }
 
     private static int errorCode(String body) {

@@ -23,6 +23,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serializer;
@@ -66,9 +67,14 @@ class AvroSerdeTest {
     @Test
     void aRestRegistryIsAskedOnceAndMayThenGoAway() throws Exception {
         Map<String, Object> settings = Map.of(
-                "schema.registry.url", startRegistry() + ",http://127.0.0.1:1",
-                "basic.auth.credentials.source", "USER_INFO",
-                "basic.auth.user.info", "reader:hidden");
+                "schema.registry.url",
+                startRegistry() + ",http://127.0.0.1:1",
+                "basic.auth.credentials.source",
+                "USER_INFO",
+                "basic.auth.user.info",
+                "reader:hidden",
+                "schema.registry.patience.ms",
+                100);
         try (AvroSerializer<RawRecord> serializer = new AvroSerializer<>();
                 AvroDeserializer<RawRecord> deserializer = new AvroDeserializer<>()) {
             serializer.configure(settings, false);
@@ -85,9 +91,27 @@ class AvroSerdeTest {
                             "POST /subjects/elder.raw.ldap-value/versions Basic cmVhZGVyOmhpZGRlbg==",
                             "GET /schemas/ids/1 Basic cmVhZGVyOmhpZGRlbg==");
             assertThatThrownBy(() -> serializer.serialize("another", record("{}")))
-                    .isInstanceOf(SchemaRegistryException.class)
+                    .as("nothing is wrong with the record")
+                    .isInstanceOf(SchemaRegistryAwayException.class)
+                    .isNotInstanceOf(SerializationException.class)
                     .hasMessageContaining("register io.elder.schemas.avro.RawRecord under another-value")
                     .hasMessageNotContaining("hidden");
+        }
+    }
+
+    @Test
+    void aRestRegistryThatIsAwayForAMomentIsWaitedFor() throws Exception {
+        String url = startRegistry();
+        int port = server.getAddress().getPort();
+        server.stop(0);
+        try (AvroSerializer<RawRecord> serializer = new AvroSerializer<>();
+                ExecutorService threads = Executors.newSingleThreadExecutor()) {
+            serializer.configure(Map.of("schema.registry.url", url), false);
+            Future<byte[]> written = threads.submit(() -> serializer.serialize("later", record("{}")));
+            Thread.sleep(1200);
+            assertThat(written).isNotDone();
+            startRegistry(port);
+            assertThat(written.get(10, TimeUnit.SECONDS)).startsWith((byte) 0);
         }
     }
 
@@ -174,7 +198,11 @@ class AvroSerdeTest {
     }
 
     private String startRegistry() throws IOException {
-        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        return startRegistry(0);
+    }
+
+    private String startRegistry(int port) throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
         server.createContext("/", this::answer);
         server.start();
         return "http://127.0.0.1:" + server.getAddress().getPort();
