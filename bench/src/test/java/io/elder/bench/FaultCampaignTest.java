@@ -21,7 +21,7 @@ class FaultCampaignTest {
     }
 
     @Test
-    @Tag("long")
+    @Tag("faults")
     void membershipsAreWrittenBackOnceThoughAnythingMayFail() throws Exception {
         FaultReport report = new FaultCampaign(
                         folder, 2000, 12, 3, Duration.ofSeconds(1), Fault.KINDS, FaultCampaign.PARTS, System.out)

@@ -41,6 +41,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final Logger LOG = LoggerFactory.getLogger(Planner.class);
     static final Duration TICK = Duration.ofMillis(50);
     private static final Duration FIRST_RETRY = Duration.ofSeconds(10);
+    private static final Duration CONFLICT_PAUSE = Duration.ofSeconds(5);
     private static final Duration LAST_RETRY = Duration.ofMinutes(15);
     private static final Duration FORGET = Duration.ofDays(30);
     private static final Duration LATE = Duration.ofHours(1);
@@ -438,7 +439,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (settings.conflict() == Conflict.HOLD) {
             member.mustHold = "the provider says otherwise";
         }
-        act(memberKey, member, "conflict-" + at);
+        // What a person changed before that sync may still be on its way here: change capture can be the slower of the
+        // two.
+        stores.retries()
+                .put(key(Stores.time(context.currentSystemTimeMs() + CONFLICT_PAUSE.toMillis()), memberKey), "");
+        members.save(memberKey, member);
     }
 
     /** Once every partition has said all that it had of a run, who was not seen is not there. */

@@ -152,6 +152,21 @@ class PlannerTest {
     }
 
     @Test
+    void aGrantThatIsHeardOfAfterASyncThatSawItIsNoConflict() {
+        open(Map.of());
+        company(1, 4);
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.settle();
+        world.sync();
+        world.pass(Duration.ofSeconds(10));
+        world.provider.add(pair("g0", "u1"));
+        world.sinkIsBlind = true;
+        world.addHeardLate(pair("g0", "u1"), null, Duration.ofSeconds(3), world::sync);
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+    }
+
+    @Test
     void anImportIsNeverAnIntent() {
         open(Map.of());
         company(3, 5);
@@ -251,7 +266,7 @@ class PlannerTest {
         company(1, 3);
         world.user("new");
         String pair = pair("g0", "new");
-        world.addHeardLate(pair, world.now().plusSeconds(4), Duration.ofSeconds(10));
+        world.addHeardLate(pair, world.now().plusSeconds(4), Duration.ofSeconds(10), () -> {});
         world.settle();
         assertThat(world.effective).isZero();
         world.provider.add(pair);

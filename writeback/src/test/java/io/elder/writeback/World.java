@@ -222,7 +222,7 @@ final class World implements AutoCloseable {
 
     /** Lets time pass and makes the calls until nothing more happens. */
     void settle() {
-        for (int quiet = 0; quiet < 3; ) {
+        for (int quiet = 0; quiet < 7; ) {
             pass(Duration.ofMillis(1000), Duration.ofMillis(250));
             quiet = callAll() == 0 ? quiet + 1 : 0;
         }
@@ -302,11 +302,12 @@ final class World implements AutoCloseable {
     }
 
     /** Somebody puts a row there, and it is heard of later. */
-    void addHeardLate(String pair, Instant expiresAt, Duration late) {
+    void addHeardLate(String pair, Instant expiresAt, Duration late, Runnable meanwhile) {
         Membership row = new Membership(nextRow++, pair, now);
-        row.expiresAt = expiresAt.toString();
+        row.expiresAt = expiresAt == null ? null : expiresAt.toString();
         rows.put(row.id, row);
         byte[] event = event("c", null, json(row));
+        meanwhile.run();
         pass(late);
         memberships.pipeInput(Integer.toString(row.id), event, now);
         hear();
