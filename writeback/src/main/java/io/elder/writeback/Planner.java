@@ -42,6 +42,11 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     static final Duration TICK = Duration.ofMillis(50);
     private static final Duration FIRST_RETRY = Duration.ofSeconds(10);
     private static final Duration CONFLICT_PAUSE = Duration.ofSeconds(5);
+
+    /** What was heard of last is older than this, and more came a moment ago: there is more to hear of. */
+    private static final Duration BEHIND = Duration.ofSeconds(2);
+
+    private static final Duration MOMENT = Duration.ofSeconds(1);
     private static final Duration LAST_RETRY = Duration.ofMinutes(15);
     private static final Duration FORGET = Duration.ofDays(30);
     private static final Duration LATE = Duration.ofHours(1);
@@ -57,6 +62,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private Members members;
     private Plans plans;
     private long nextTidying;
+    private long heardAt;
+    private long heardOf;
 
     Planner(WritebackSettings settings, Deserializer<WritebackEvent> events, Tally tally) {
         this.settings = settings;
@@ -68,6 +75,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     public void init(ProcessorContext<String, Object> started) {
         context = started;
         stores = Stores.of(started);
+        heardAt = started.currentSystemTimeMs();
         members = new Members(stores);
         plans = new Plans(settings, stores, members, started, tally);
         started.schedule(TICK, PunctuationType.WALL_CLOCK_TIME, this::tick);
@@ -75,6 +83,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
 
     @Override
     public void process(Record<byte[], byte[]> in) {
+        heardAt = context.currentSystemTimeMs();
+        heardOf = in.timestamp();
         WritebackEvent event;
         try {
             event = events.deserialize("", in.value());
@@ -557,6 +567,10 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     }
 
     private void tick(long now) {
+        if (now - heardAt < MOMENT.toMillis() && now - heardOf > BEHIND.toMillis()) {
+            // After a stop: what is due by the clock may have been taken back by what is still to be heard.
+            return;
+        }
         for (KeyValue<String, String> entry : Stores.due(stores.expiries(), now)) {
             stores.expiries().delete(entry.key);
             expired(Stores.parts(entry.key)[1], now);
