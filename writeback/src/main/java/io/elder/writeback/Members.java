@@ -99,11 +99,24 @@ final class Members {
         return rows;
     }
 
-    /** Whether a row grants it still after a decision against it: what the sink wrote after that decision is an import, no word. */
-    boolean isGranted(int group, int identity, long decidedAt) {
-        return Stores.below(stores.rowsOfPair(), key(group, identity)).stream()
-                .map(entry -> stores.rows().get(Stores.parts(entry.key)[2]))
-                .anyMatch(row -> row != null && row.isLive() && !(row.isImport() && row.at() > decidedAt));
+    /**
+     * Whether a row grants it still after a decision against it. What syncs put there after that, or since people decide on
+     * this member, is an import and no word: an echo of theirs, or against what they want.
+     */
+    boolean isGranted(Member member, long decidedAt) {
+        boolean isOwned = member.intent != Presence.UNKNOWN;
+        for (int id : rows(member)) {
+            Row row = stores.rows().get(Integer.toString(id));
+            if (row == null || !row.isLive()) {
+                continue;
+            }
+            boolean isOverruled =
+                    row.isImport() && (row.grantedAt() > decidedAt || (isOwned && row.grantedAt() > member.ownedSince));
+            if (!isOverruled) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Puts a change where it waits for its transaction to be judged. */

@@ -41,13 +41,13 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     private static final Logger LOG = LoggerFactory.getLogger(Planner.class);
     static final Duration TICK = Duration.ofMillis(50);
     private static final Duration FIRST_RETRY = Duration.ofSeconds(10);
+    private static final Duration LAST_RETRY = Duration.ofMinutes(15);
     private static final Duration CONFLICT_PAUSE = Duration.ofSeconds(5);
 
     /** What was heard of last is older than this, and more came a moment ago: there is more to hear of. */
     private static final Duration BEHIND = Duration.ofSeconds(2);
 
     private static final Duration MOMENT = Duration.ofSeconds(1);
-    private static final Duration LAST_RETRY = Duration.ofMinutes(15);
     private static final Duration FORGET = Duration.ofDays(30);
     private static final Duration LATE = Duration.ofHours(1);
     private static final String PERSON = "person";
@@ -197,12 +197,21 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         boolean isExpired = expiresAt != null && expiresAt <= context.currentSystemTimeMs();
         String origin = event.getBySink() ? Row.SINK : event.getSnapshot() ? SNAPSHOT : PERSON;
         Row now = new Row(
-                group, identity, event.getLive() && !isExpired, expiresAt, event.getPosition(), false, origin, at, 0);
+                group,
+                identity,
+                event.getLive() && !isExpired,
+                expiresAt,
+                event.getPosition(),
+                false,
+                origin,
+                at,
+                at,
+                0);
         boolean hasMoved = old != null && (old.group() != group || old.identity() != identity);
-        if (old != null && old.isOpen() && old.isLive() && now.isLive() && !hasMoved) {
-            now = now.after(old);
-        }
         boolean wasLive = old != null && old.isLive();
+        if (wasLive && now.isLive() && !hasMoved) {
+            now = old.isOpen() ? now.following(old).after(old) : now.following(old);
+        }
         if (hasMoved) {
             unindex(id, old);
         }
@@ -307,13 +316,15 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     /** Somebody took a row away, or its time ran out. */
     private void revoked(Row row, String transaction, long at) {
         Optional<String> found = members.memberKey(row);
-        if (found.isEmpty() || members.isGranted(row.group(), row.identity(), at)) {
+        if (found.isEmpty()) {
             return;
         }
         Member member = members.find(found.get());
         member.group = row.group();
         member.identity = row.identity();
-        want(found.get(), member, Presence.ABSENT, transaction, at);
+        if (!members.isGranted(member, at)) {
+            want(found.get(), member, Presence.ABSENT, transaction, at);
+        }
     }
 
     private void want(String memberKey, Member member, Presence intent, String transaction, long at) {
@@ -328,6 +339,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
                 && (!member.held.isEmpty() || members.company(member) > settings.budgetMin());
         if (isBack) {
             plans.cameBack(Members.providerOf(memberKey), now);
+        }
+        if (member.intent == Presence.UNKNOWN) {
+            member.ownedSince = at;
         }
         member.intent = intent;
         member.changedAt = at;
@@ -386,7 +400,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         for (KeyValue<String, Member> entry : Stores.list(stores.members().all())) {
             Member member = entry.value;
             boolean wasThere = member.intent == Presence.PRESENT || member.counts();
-            if (wasThere && member.group != 0 && !members.isGranted(member.group, member.identity, at)) {
+            if (wasThere && member.group != 0 && !members.isGranted(member, at)) {
                 want(entry.key, member, Presence.ABSENT, event.getTransaction(), at);
             }
         }

@@ -546,8 +546,7 @@ final class Plans {
             boolean isAsShown = member.held.equals(id)
                     && member.intent == Presence.after(entry.value.operation())
                     && member.state() != member.intent
-                    && (member.intent == Presence.PRESENT
-                            || !members.isGranted(member.group, member.identity, member.changedAt));
+                    && (member.intent == Presence.PRESENT || !members.isGranted(member, member.changedAt));
             if (isAsShown) {
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
                         .add(new Due(memberKey, member, "", ""));

@@ -39,7 +39,9 @@ final class State {
      *
      * @param isLive grants the membership; false once it has expired
      * @param isOpen what it means could not be said yet: its group or identity is unknown, or not synced
+     * @param origin who put it there, whoever wrote it last
      * @param at when it was written
+     * @param grantedAt when it was put there
      * @param since where in the database's log the word is that is open still; 0 if it is where the row is
      */
     record Row(
@@ -51,8 +53,9 @@ final class State {
             boolean isOpen,
             String origin,
             long at,
+            long grantedAt,
             long since) {
-        /** What the sink wrote last. */
+        /** What a sync brought. */
         static final String SINK = "sink";
 
         boolean isImport() {
@@ -72,13 +75,18 @@ final class State {
         }
 
         private Row with(boolean live, boolean open) {
-            return new Row(group, identity, live, expiresAt, position, open, origin, at, since);
+            return new Row(group, identity, live, expiresAt, position, open, origin, at, grantedAt, since);
         }
 
-        /** A new version of a row whose word is still open: it stays whose it was, and when it was said. */
+        /** A new version of a row that grants the same still. */
+        Row following(Row old) {
+            return new Row(group, identity, isLive, expiresAt, position, isOpen, old.origin, at, old.grantedAt, since);
+        }
+
+        /** A new version of a row whose word is still open: it was said when it was. */
         Row after(Row old) {
             long said = old.since > 0 ? old.since : old.position;
-            return new Row(group, identity, isLive, expiresAt, position, true, old.origin, at, said);
+            return new Row(group, identity, isLive, expiresAt, position, true, origin, at, grantedAt, said);
         }
 
         /** Whether what it means was said before this place in the log. */
@@ -170,6 +178,9 @@ final class State {
 
         String mustHold = "";
         long changedAt;
+
+        /** Since when people have decided on it, one after the other: what syncs put there since is an import, no word. */
+        long ownedSince;
 
         /** When the planner heard of the intent: what it heard before that of a run, it may have forgotten. */
         long decidedAt;

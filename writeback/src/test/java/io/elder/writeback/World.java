@@ -536,10 +536,18 @@ final class World implements AutoCloseable {
         return marked.getOrDefault(row.id, false);
     }
 
-    /** What is written to rows of a result. */
+    /** What is written to rows of a result; change capture tells of that, too. */
     private void mark(List<Integer> ids, String operation, String outcome) {
         boolean isDone = outcome.equals(Outcome.APPLIED) || outcome.equals(Outcome.ALREADY);
-        ids.forEach(id -> marked.put(id, isDone && operation.equals("add")));
+        for (int id : ids) {
+            marked.put(id, isDone && operation.equals("add"));
+            Membership row = rows.get(id);
+            if (row != null) {
+                transaction++;
+                log++;
+                memberships.pipeInput(Integer.toString(id), source("u", json(row), json(row)), now);
+            }
+        }
     }
 
     /** What the sink makes of a row of the inventory: it adopts, inserts, undeletes or deletes softly. */
