@@ -204,10 +204,13 @@ public final class ConsoleApi implements Component {
             throw refusal(403, "Origin: " + origin + " (expected: a call from no other web site)");
         }
         String type = context.contentType();
-        boolean hasBody = context.contentLength() > 0 || context.header("Transfer-Encoding") != null;
-        if (type == null ? hasBody : !type.toLowerCase(Locale.ROOT).matches("application/json\\s*(;.*)?")) {
+        if (type == null ? hasBody(context) : !type.toLowerCase(Locale.ROOT).matches("application/json\\s*(;.*)?")) {
             throw refusal(415, "Content-Type: " + type + " (expected: application/json)");
         }
+    }
+
+    private static boolean hasBody(Context context) {
+        return context.contentLength() > 0 || context.header("Transfer-Encoding") != null;
     }
 
     private boolean showsToken(String authorization) {
@@ -372,7 +375,7 @@ public final class ConsoleApi implements Component {
 
     /** Who decides, for the record: {@code by} of the body, if there is one. */
     private static String person(Context context) {
-        String by = context.contentLength() > 0 ? body(context).path("by").asText("") : "";
+        String by = hasBody(context) ? body(context).path("by").asText("") : "";
         return by.isBlank() ? "console" : by;
     }
 

@@ -156,7 +156,7 @@ final class DeadletterCommands {
         Map<String, Object> settings = Site.impatient(kafka.producer(kafka.group("cli")));
         settings.put("transactional.id", kafka.group("cli-deadletter-") + UUID.randomUUID());
         settings.put("transaction.timeout.ms", 30_000);
-        String person = by == null ? System.getProperty("user.name", "unknown") : by;
+        String person = Site.person(by);
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
             producer.initTransactions();

@@ -90,9 +90,9 @@ final class HeldCommands {
             show(plan, false);
             return 0;
         }
-        plans.decide(plan, action, by == null ? System.getProperty("user.name", "unknown") : by);
+        plans.decide(plan, action, Site.person(by));
         if (plans.awaitDecided(plan, action)) {
-            terminal.line("plan " + plan.id() + " " + action + (action.endsWith("e") ? "d" : "ed"));
+            terminal.line("plan " + plan.id() + " " + HeldPlans.after(action));
         } else {
             terminal.line("plan " + plan.id() + ": " + action + " sent; no "
                     + (plan.isWriteback() ? "write-back" : "normalizer") + " has confirmed it yet (elder held list)");

@@ -8,9 +8,7 @@ import io.elder.schemas.avro.HeldItems;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
 import io.elder.schemas.avro.ScopeEvent;
-import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -88,6 +86,11 @@ final class HeldPlans {
         }
     }
 
+    /** The state of a plan after this action. */
+    static String after(String action) {
+        return STATES.get(known(action));
+    }
+
     static String known(String action) {
         if (!STATES.containsKey(action)) {
             throw new BadInput("action: " + action + " (expected: release or reject)");
@@ -100,7 +103,7 @@ final class HeldPlans {
         Instant patience = Instant.now().plus(CONFIRMATION);
         while (Instant.now().isBefore(patience)) {
             Plan now = read().get(plan.head().getScope());
-            if (now == null || !now.id().equals(plan.id()) || now.state().equals(STATES.get(action))) {
+            if (now == null || !now.id().equals(plan.id()) || now.state().equals(after(action))) {
                 return true;
             }
             try {
@@ -167,17 +170,8 @@ final class HeldPlans {
     }
 
     private Map<String, Plan> read() {
-        AvroDeserializer<HeldPlan> values = new AvroDeserializer<>();
-        values.configure(kafka.common(), false);
-        Map<String, HeldPlan> latest = new HashMap<>();
-        new TopicReader(kafka).read(kafka.topics().held().name(), values, record -> {
-            String key = new String(record.key(), StandardCharsets.UTF_8);
-            if (record.value() == null) {
-                latest.remove(key);
-            } else {
-                latest.put(key, record.value());
-            }
-        });
+        Map<String, HeldPlan> latest =
+                new TopicReader(kafka).latest(kafka.topics().held().name(), HeldPlan.class);
         Map<String, Plan> plans = new TreeMap<>();
         latest.forEach((key, plan) -> {
             if (plan.getBody() instanceof HeldSummary summary) {

@@ -73,7 +73,7 @@ final class SchemasCommand {
 
     private int each(Call call) {
         KafkaClients kafka = site.kafka();
-        SchemaRegistry registry = SchemaRegistry.of(kafka.common());
+        SchemaRegistry registry = SchemaRegistry.of(Site.impatient(kafka.common()));
         List<List<String>> rows = new ArrayList<>();
         List<String> against = new ArrayList<>();
         boolean failed = false;
@@ -86,7 +86,9 @@ final class SchemasCommand {
             Outcome outcome;
             try {
                 outcome = call.of(registry, subject, schema);
-            } catch (SchemaRegistryException | SchemaRegistryAwayException e) {
+            } catch (SchemaRegistryAwayException e) {
+                throw new CommandFailed(e.getMessage());
+            } catch (SchemaRegistryException e) {
                 outcome = new Outcome(false, "failed", "-", List.of(e.getMessage()));
             }
             failed |= !outcome.ok();

@@ -89,12 +89,18 @@ final class Site {
         return kafka;
     }
 
+    /** Who decides, for the record: the login name if nobody is named. */
+    static String person(String by) {
+        return by == null ? System.getProperty("user.name", "unknown") : by;
+    }
+
     /** Settings of a client that gives up within seconds: somebody is waiting. */
     static Map<String, Object> impatient(Map<String, Object> client) {
         client.putIfAbsent("default.api.timeout.ms", 15_000);
         client.putIfAbsent("request.timeout.ms", 10_000);
         client.putIfAbsent("max.block.ms", 15_000);
         client.putIfAbsent("delivery.timeout.ms", 20_000);
+        client.putIfAbsent("schema.registry.patience.ms", 0);
         return client;
     }
 

@@ -1,13 +1,17 @@
 package io.elder.console;
 
 import io.elder.runtime.KafkaClients;
+import io.elder.schemas.serde.AvroDeserializer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.PartitionInfo;
@@ -32,6 +36,22 @@ final class TopicReader {
             consumer.seekToBeginning(partitions);
             drain(consumer, consumer.endOffsets(partitions), each);
         }
+    }
+
+    /** The newest record of each key of a compacted topic. */
+    <V extends SpecificRecord> Map<String, V> latest(String topic, Class<V> type) {
+        AvroDeserializer<V> values = new AvroDeserializer<>(type);
+        values.configure(kafka.common(), false);
+        Map<String, V> latest = new TreeMap<>();
+        read(topic, values, record -> {
+            String key = new String(record.key(), StandardCharsets.UTF_8);
+            if (record.value() == null) {
+                latest.remove(key);
+            } else {
+                latest.put(key, record.value());
+            }
+        });
+        return latest;
     }
 
     /** Reads one partition from an offset on. */

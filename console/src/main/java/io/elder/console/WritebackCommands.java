@@ -73,7 +73,7 @@ final class WritebackCommands {
             list(plan);
             return 0;
         }
-        writebacks().undo(which, person(by));
+        writebacks().undo(which, Site.person(by));
         terminal.line("plan " + which + ": its inverse is asked for (elder writeback plan)");
         return 0;
     }
@@ -86,7 +86,7 @@ final class WritebackCommands {
         if (dryRun) {
             return show(provider, "would be enabled; its held plans would still await elder held release");
         }
-        writebacks().enable(provider, true, person(by));
+        writebacks().enable(provider, true, Site.person(by));
         terminal.line(provider + ": enabled from now on; what was held before awaits elder held release");
         return 0;
     }
@@ -102,7 +102,7 @@ final class WritebackCommands {
         if (dryRun) {
             return show(provider, "would be disabled; further changes would be held");
         }
-        writebacks().enable(provider, false, person(by));
+        writebacks().enable(provider, false, Site.person(by));
         terminal.line(provider + ": disabled; changes are held");
         return 0;
     }
@@ -111,10 +111,6 @@ final class WritebackCommands {
         terminal.line(
                 provider + ": " + writebacks().status(provider).path("state").asText() + "; " + what);
         return 0;
-    }
-
-    private static String person(String by) {
-        return by == null ? System.getProperty("user.name", "unknown") : by;
     }
 
     private Writebacks writebacks() {

@@ -11,7 +11,6 @@ import io.elder.schemas.avro.WritebackPlan;
 import io.elder.schemas.avro.WritebackResult;
 import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -181,17 +180,6 @@ final class Writebacks {
     }
 
     private Map<String, WritebackResult> results() {
-        AvroDeserializer<WritebackResult> values = new AvroDeserializer<>();
-        values.configure(kafka.common(), false);
-        Map<String, WritebackResult> latest = new TreeMap<>();
-        new TopicReader(kafka).read(kafka.topics().writebackResults().name(), values, record -> {
-            String key = new String(record.key(), StandardCharsets.UTF_8);
-            if (record.value() == null) {
-                latest.remove(key);
-            } else {
-                latest.put(key, record.value());
-            }
-        });
-        return latest;
+        return new TopicReader(kafka).latest(kafka.topics().writebackResults().name(), WritebackResult.class);
     }
 }

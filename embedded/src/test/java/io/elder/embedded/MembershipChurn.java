@@ -38,7 +38,7 @@ final class MembershipChurn {
         RESTLESS
     }
 
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final Duration PATIENCE = Duration.ofMinutes(3);
 
     /** A run that began sooner after a call may have read what was before it; so may one that is told of twice. */
     private static final Duration REST = Duration.ofSeconds(4);

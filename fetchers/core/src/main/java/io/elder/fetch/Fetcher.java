@@ -26,6 +26,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** The fetcher process: one loop per provider, all sharing the slots for tasks and one producer. */
@@ -129,7 +130,7 @@ public final class Fetcher implements Component {
                 .record(Duration.ofMillis(millis));
     }
 
-    private void bury(ConsumerRecord<byte[], byte[]> record, KafkaException failure) {
+    private void bury(ConsumerRecord<byte[], byte[]> record, SerializationException failure) {
         var letter = DeadLetter.of(
                 topics.deadletter().name(),
                 record.key(),

@@ -3,7 +3,6 @@ package io.elder.fetch;
 import io.elder.runtime.Health;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.AvroDeserializer;
-import io.elder.schemas.serde.SchemaRegistryAwayException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Collection;
@@ -30,6 +29,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.RebalanceInProgressException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.slf4j.Logger;
@@ -65,7 +65,7 @@ final class FetcherLoop implements AutoCloseable {
     /** Where a task that nobody can read goes. */
     @FunctionalInterface
     interface DeadTasks {
-        void bury(ConsumerRecord<byte[], byte[]> record, KafkaException failure);
+        void bury(ConsumerRecord<byte[], byte[]> record, SerializationException failure);
     }
 
     /** @param slots one per task that may be under way, shared by the loops of all providers of a process */
@@ -152,9 +152,7 @@ final class FetcherLoop implements AutoCloseable {
             progress.taken(record.offset());
             try {
                 waiting.add(new Work(progress, record.offset(), tasks.deserialize(record.topic(), record.value())));
-            } catch (SchemaRegistryAwayException e) {
-                throw e;
-            } catch (KafkaException e) {
+            } catch (SerializationException e) {
                 deadTasks.bury(record, e);
                 progress.done(record.offset());
             }

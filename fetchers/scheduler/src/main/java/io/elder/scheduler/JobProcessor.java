@@ -15,7 +15,6 @@ import io.elder.schemas.avro.ScopeFailed;
 import io.elder.schemas.avro.ScopeSealed;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.DeadLetter;
-import io.elder.schemas.serde.SchemaRegistryAwayException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -25,7 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -106,9 +105,7 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
             } else {
                 change(record);
             }
-        } catch (SchemaRegistryAwayException e) {
-            throw e;
-        } catch (IOException | IllegalArgumentException | KafkaException e) {
+        } catch (IOException | IllegalArgumentException | SerializationException e) {
             bury(record, e);
         }
     }
