@@ -1,11 +1,13 @@
 package io.elder.bench;
 
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -29,10 +31,26 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
     }
 
     static final Set<String> KINDS = new TreeSet<>(Set.of(
-            "kill", "marked", "freeze", "broker", "database", "network", "provider", "slot", "disk", "rebalance"));
+            "kill",
+            "marked",
+            "freeze",
+            "broker",
+            "database",
+            "network",
+            "provider",
+            "slot",
+            "disk",
+            "rebalance",
+            "upgrade",
+            "again"));
 
-    /** All that can be done to these roles on this site. */
-    static List<Fault> all(RoleProcesses roles, FaultySite site, FaultMembers members) {
+    /**
+     * All that can be done to these roles on this site.
+     *
+     * @param nextSchemas classes of {@link NextSchemas}
+     */
+    static List<Fault> all(
+            RoleProcesses roles, FaultySite site, FaultMembers members, Path nextSchemas, ToldAgain again) {
         List<Fault> all = new ArrayList<>();
         for (String role : RoleProcesses.ROLES) {
             List<String> victim = List.of(role);
@@ -91,6 +109,20 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                         roles.end(role + "-2");
                         roles.end(role + "-3");
                     }));
+        }
+        for (String role : List.of("sink", "normalizer", "writeback", "fetcher", "scheduler")) {
+            all.add(new Fault(
+                    "upgrade",
+                    role + " of the next version of the schemas, and back",
+                    List.of(role),
+                    true,
+                    () -> roles.replace(role, Optional.of(nextSchemas)),
+                    () -> roles.replace(role, Optional.empty())));
+        }
+        for (String provider : List.of("ldap", "okta")) {
+            again(all, "what a run read of " + provider, () -> again.raw(provider, true));
+            again(all, "what a run read of " + provider + ", in no order", () -> again.raw(provider, false));
+            again(all, "a run's tasks of " + provider, () -> again.tasks(provider));
         }
         network(all, "broker", RoleProcesses.ROLES, site.toBroker()::be);
         network(all, "database", RoleProcesses.ROLES, site::networkToDatabase);
@@ -171,6 +203,10 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                     () -> point.killAndRestart(roles),
                     () -> {}));
         }
+    }
+
+    private static void again(List<Fault> all, String what, Step strike) {
+        all.add(new Fault("again", what + " said again", List.of(), false, strike, () -> {}));
     }
 
     private static void network(List<Fault> all, String to, List<String> victims, Network link) {

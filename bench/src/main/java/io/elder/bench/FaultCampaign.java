@@ -177,9 +177,10 @@ final class FaultCampaign {
                     site.kafka(), parts.contains(POISON) ? Math.max(2, records / 10_000) : 0, POISON_MILLIS);
             drivers.add(driver("poison", poison::send));
             try {
-                strike(roles, Fault.all(roles, site, members));
+                strike(roles, Fault.all(roles, site, members, NextSchemas.compile(folder), new ToldAgain(site, seed)));
                 roles.awaitHealthy(UP);
-                say("the last fault is over");
+                say("the last fault is over; records of the next version were written to "
+                        + NextSchemas.writtenTo(site.registry()).size() + " topics");
             } finally {
                 isQuiet = true;
                 for (Thread driver : drivers) {

@@ -122,6 +122,10 @@ final class FaultySite implements AutoCloseable {
         return toRegistry;
     }
 
+    RegistryServer registry() {
+        return registry;
+    }
+
     Link toDirectory() {
         return toDirectory;
     }

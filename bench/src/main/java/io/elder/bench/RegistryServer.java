@@ -38,6 +38,15 @@ final class RegistryServer implements AutoCloseable {
         return http.getAddress().getPort();
     }
 
+    /** Subjects with a version in which this occurs. */
+    synchronized List<String> subjectsWith(String text) {
+        return subjects.entrySet().stream()
+                .filter(subject -> subject.getValue().stream().anyMatch(schema -> schema.contains(text)))
+                .map(Map.Entry::getKey)
+                .sorted()
+                .toList();
+    }
+
     private void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
             byte[] body = exchange.getRequestBody().readAllBytes();

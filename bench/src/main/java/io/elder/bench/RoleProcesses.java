@@ -36,6 +36,8 @@ public final class RoleProcesses implements AutoCloseable {
             "-XX:TieredStopAtLevel=1",
             "-Xshare:auto");
 
+    private static final int STOP_SECONDS = 20;
+
     private final Path folder;
     private final Map<String, String> environment;
     private final HttpClient http =
@@ -93,6 +95,19 @@ public final class RoleProcesses implements AutoCloseable {
     public void killAndRestart(String name) throws IOException, InterruptedException {
         kill(name);
         restart(name);
+    }
+
+    /** Ends a role as an operator would, and starts it with these classes before its own; with its own alone if there are none. */
+    void replace(String name, Optional<Path> classes) throws IOException, InterruptedException {
+        Role role = roles.get(name);
+        role.process().destroy();
+        if (!role.process().waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
+            kill(name);
+        }
+        List<String> command = new ArrayList<>(command(name));
+        int classpath = command.indexOf("-cp") + 1;
+        classes.ifPresent(folder -> command.set(classpath, folder + File.pathSeparator + command.get(classpath)));
+        roles.put(name, new Role(command, role.environment(), role.port(), launch(name, command, role.environment())));
     }
 
     /** Kills with -9. */

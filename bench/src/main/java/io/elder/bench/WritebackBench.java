@@ -1,5 +1,6 @@
 package io.elder.bench;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.embedded.Pipeline;
 import io.elder.estate.Directory;
 import io.elder.estate.SimulatedOkta;
@@ -38,7 +39,7 @@ import picocli.CommandLine.Option;
                 "From the commit of a membership in Elder to the call at its provider, alone and during full syncs.")
 final class WritebackBench implements Callable<Integer> {
     private static final double BAR_MILLIS = 1000;
-    private static final int WARM_UP_SECONDS = 10;
+    private static final int WARM_UP_SECONDS = 45;
     private static final Duration LOST = Duration.ofSeconds(60);
     private static final Duration STUCK = Duration.ofMinutes(5);
     private static final String DATABASE = "elder";
@@ -46,7 +47,10 @@ final class WritebackBench implements Callable<Integer> {
     @Option(names = "--rate", defaultValue = "50", description = "changes a second (default: ${DEFAULT-VALUE})")
     private int rate;
 
-    @Option(names = "--seconds", defaultValue = "30", description = "each (default: ${DEFAULT-VALUE})")
+    @Option(names = "--runs", defaultValue = "5", description = "of each kind (default: ${DEFAULT-VALUE})")
+    private int runs;
+
+    @Option(names = "--seconds", defaultValue = "20", description = "each (default: ${DEFAULT-VALUE})")
     private int seconds;
 
     @Option(names = "--groups", defaultValue = "200", description = "of the org (default: ${DEFAULT-VALUE})")
@@ -89,8 +93,8 @@ final class WritebackBench implements Callable<Integer> {
         Directory directory = directory();
         Report report = new Report("writeback", out);
         BarChart chart = new BarChart("Commit in Elder to call at the provider", "milliseconds");
-        List<List<String>> rows =
-                new ArrayList<>(List.of(List.of(rate + " changes/s", "changes", "syncs", "p50", "p90", "p99", "max")));
+        List<List<String>> rows = new ArrayList<>(List.of(List.of(
+                rate + " changes/s, medians of " + runs, "changes", "syncs", "p50", "p90", "p99", "p99 of each")));
         try (SimulatedOkta okta = new SimulatedOkta(directory)) {
             okta.limit(Integer.MAX_VALUE);
             okta.door().watch(this::arrives);
@@ -163,37 +167,49 @@ final class WritebackBench implements Callable<Integer> {
     private List<String> measure(boolean isSyncing, Connection connection, Report report, BarChart chart)
             throws SQLException, InterruptedException {
         changes(connection, rate, WARM_UP_SECONDS);
-        long before = runs(connection);
-        double[] millis = changes(connection, rate, seconds);
-        long syncs = runs(connection) - before;
+        long before = syncs(connection);
+        List<double[]> each = new ArrayList<>();
+        for (int run = 0; run < runs; run++) {
+            each.add(changes(connection, rate, seconds));
+        }
+        long syncs = syncs(connection) - before;
         if (isSyncing == (syncs == 0)) {
             throw new IllegalStateException(syncs + " syncs were over while " + (isSyncing ? "" : "no ")
                     + "syncs were asked for (expected: " + (isSyncing ? "some" : "none") + ")");
         }
-        double p50 = CdcBench.percentile(millis, 50);
-        double p90 = CdcBench.percentile(millis, 90);
-        double p99 = CdcBench.percentile(millis, 99);
-        double max = millis[millis.length - 1];
+        double p50 = median(each, 50);
+        double p90 = median(each, 90);
+        double p99 = median(each, 99);
+        long changes = each.stream().mapToLong(millis -> millis.length).sum();
+        List<Long> p99s = each.stream()
+                .map(millis -> Math.round(CdcBench.percentile(millis, 99)))
+                .toList();
         String what = isSyncing ? "a full sync every 5 s" : "nothing else";
         chart.group(what).bar("p50", p50).bar("p99", p99);
-        report.figures()
-                .withObject("latency")
-                .withObject(isSyncing ? "syncing" : "alone")
-                .put("changes", millis.length)
+        ObjectNode figures = report.figures().withObject("latency").withObject(isSyncing ? "syncing" : "alone");
+        figures.put("changes", changes)
                 .put("syncs", syncs)
                 .put("p50_ms", p50)
                 .put("p90_ms", p90)
-                .put("p99_ms", p99)
-                .put("max_ms", max);
+                .put("p99_ms", p99);
+        p99s.forEach(figures.putArray("p99_ms_of_each")::add);
         report.bar(what + ": p99 in ms", p99, false, BAR_MILLIS);
         return List.of(
                 what,
-                Report.whole(millis.length),
+                Report.whole((double) changes),
                 Report.whole((double) syncs),
                 Report.whole(p50) + " ms",
                 Report.whole(p90) + " ms",
                 Report.whole(p99) + " ms",
-                Report.whole(max) + " ms");
+                String.join(", ", p99s.stream().map(String::valueOf).toList()));
+    }
+
+    private static double median(List<double[]> runs, int percentile) {
+        double[] each = runs.stream()
+                .mapToDouble(millis -> CdcBench.percentile(millis, percentile))
+                .sorted()
+                .toArray();
+        return CdcBench.percentile(each, 50);
     }
 
     /** Makes changes at a rate, each a transaction; how long each took to its call in milliseconds, sorted. */
@@ -246,7 +262,7 @@ final class WritebackBench implements Callable<Integer> {
         return millis;
     }
 
-    private static long runs(Connection connection) throws SQLException {
+    private static long syncs(Connection connection) throws SQLException {
         return number(connection, "SELECT count(*) FROM pipeline.runs WHERE visible_at IS NOT NULL");
     }
 

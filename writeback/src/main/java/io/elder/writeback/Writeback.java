@@ -82,6 +82,8 @@ public final class Writeback implements Component {
             properties.putAll(kafka.streams("writeback", settings.stateDirectory(), COMMIT_INTERVAL));
             properties.put("num.stream.threads", 2);
             properties.put("poll.ms", 10L);
+            // What is sent is seen with the commit, which sends what waits: until then it may be collected.
+            properties.put("producer.linger.ms", COMMIT_INTERVAL.toMillis());
             properties.put("topology.optimization", "none");
             synchronized (this) {
                 if (Thread.currentThread().isInterrupted()) {
