@@ -30,15 +30,20 @@ final class Servers implements AutoCloseable {
 
     /** Empty servers below this folder: no table and no topic yet. */
     static Servers empty(Path folder, EmbeddedDatabase.Durability durability) throws SQLException {
-        return empty(folder, durability, Map.of());
+        return empty(folder, durability, Map.of(), Map.of());
     }
 
-    private static Servers empty(Path folder, EmbeddedDatabase.Durability durability, Map<String, String> overrides)
+    /** The same, with settings of PostgreSQL and of the broker laid over ours. */
+    static Servers empty(
+            Path folder,
+            EmbeddedDatabase.Durability durability,
+            Map<String, String> ofDatabase,
+            Map<String, String> ofBroker)
             throws SQLException {
-        EmbeddedDatabase database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, durability, overrides);
+        EmbeddedDatabase database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, durability, ofDatabase);
         try {
             database.createDatabase(DATABASE);
-            return new Servers(EmbeddedBroker.start(folder.resolve("kafka"), 0), database);
+            return new Servers(EmbeddedBroker.start(folder.resolve("kafka"), 0, ofBroker), database);
         } catch (SQLException | RuntimeException e) {
             database.close();
             throw e;
@@ -53,7 +58,7 @@ final class Servers implements AutoCloseable {
     /** The same, with settings of PostgreSQL laid over ours. */
     static Servers prepared(Path folder, EmbeddedDatabase.Durability durability, Map<String, String> overrides)
             throws SQLException {
-        Servers servers = empty(folder, durability, overrides);
+        Servers servers = empty(folder, durability, overrides, Map.of());
         try {
             migrate(servers.database);
             TopicCreation.createMissing(servers.kafka());

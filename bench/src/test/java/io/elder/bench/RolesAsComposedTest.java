@@ -29,7 +29,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.yaml.snakeyaml.Yaml;
 
-/** Every service of docker-compose.yml as a process, with the command line and the environment that it has there. */
+/**
+ * Every service of docker-compose.yml as a process, with the command line and the environment that it has there; on a cluster
+ * where each logs in as itself and may do what {@code ./elder topics acls} says.
+ */
 class RolesAsComposedTest {
     private static final Pattern VARIABLE = Pattern.compile("\\$\\{(\\w+)(?:(:?[-?])([^}]*))?}");
 
@@ -55,7 +58,8 @@ class RolesAsComposedTest {
         Map<String, Map<String, Object>> services = services();
         HttpServer registry = registry();
         try (FaultDirectory directory = new FaultDirectory(200, 7);
-                Servers servers = Servers.empty(folder, EmbeddedDatabase.Durability.FAST);
+                Servers servers =
+                        Servers.empty(folder, EmbeddedDatabase.Durability.FAST, Map.of(), AskingBroker.settings());
                 Connection connection = servers.connect();
                 RoleProcesses processes = new RoleProcesses(folder, image())) {
             // As the postgres image makes its first user from POSTGRES_USER.
@@ -71,10 +75,16 @@ class RolesAsComposedTest {
                 List<String> command = command(service.getValue(), home);
                 Map<String, String> environment = environment(service.getValue(), addresses);
                 if (service.getKey().equals("prepare")) {
+                    environment.putAll(AskingBroker.login(AskingBroker.ADMIN));
                     assertThat(processes.run("prepare", command, environment))
                             .as(() -> read(processes.log("prepare")))
                             .isZero();
+                    List<String> acls = List.of(home.resolve("elder").toString(), "topics", "acls", "--create");
+                    assertThat(processes.run("acls", acls, environment))
+                            .as(() -> read(processes.log("acls")))
+                            .isZero();
                 } else {
+                    environment.putAll(AskingBroker.login(user(service.getKey())));
                     // In containers all can have the same port.
                     environment.put("CONSOLE_PORT", Integer.toString(RoleProcesses.freePort()));
                     processes.start(service.getKey(), command, environment);
@@ -102,6 +112,20 @@ class RolesAsComposedTest {
                                     "select string_agg(distinct usename, ',') from pg_stat_activity where datname = 'elder' and application_name like '%sink%'"))
                     .isEqualTo("elder_worker");
             assertThat(schemas).isNotEmpty();
+            for (String service : services.keySet()) {
+                Path log = processes.log(service);
+                assertThat(Files.exists(log) ? read(log) : "").as(service).doesNotContain("AuthorizationException");
+            }
+            assertThat(AskingBroker.whoMayWrite(servers.broker().bootstrapServers(), "elder.inventory"))
+                    .containsExactlyInAnyOrder("elder-normalizer", "elder-operator");
+            assertThat(AskingBroker.whoMayWrite(servers.broker().bootstrapServers(), "elder.raw.okta"))
+                    .containsExactlyInAnyOrder("elder-fetcher-okta", "elder-operator");
+            assertThat(AskingBroker.whoMayWrite(servers.broker().bootstrapServers(), "elder.tasks.okta"))
+                    .containsExactlyInAnyOrder("elder-scheduler", "elder-operator");
+            assertThat(AskingBroker.whoMayWrite(servers.broker().bootstrapServers(), "elder.writeback.plans"))
+                    .containsExactlyInAnyOrder("elder-writeback", "elder-operator");
+            assertThat(AskingBroker.whoMayWrite(servers.broker().bootstrapServers(), "elder.cdc.discovery_jobs"))
+                    .containsExactlyInAnyOrder("elder-cdc", "elder-operator");
             // An oracle that can't say no proves nothing, here or in a campaign.
             execute(connection, "update identities set email = 'x@y.test' where id = (select min(id) from identities)");
             execute(
@@ -124,6 +148,11 @@ class RolesAsComposedTest {
         } finally {
             registry.stop(0);
         }
+    }
+
+    /** By default, as {@code ./elder topics acls} prints them. */
+    private static String user(String service) {
+        return service.equals("console") ? "elder-operator" : "elder-" + service.replace("google-", "google_");
     }
 
     /** As the Dockerfile does. */

@@ -78,6 +78,7 @@ class WritebackEndToEndTest {
                 "OKTA_RATE_LIMIT", "200",
                 "OKTA_WRITE_BACK_ENABLED", "true",
                 "ELDER_WEB_URL", "https://elder.example.com/",
+                "WRITEBACK_CONFLICT_DELAY", "5s",
                 "WRITEBACK_CONFIRMED", "okta"));
         for (int i = 0; i < more.length; i += 2) {
             settings.put(more[i], more[i + 1]);

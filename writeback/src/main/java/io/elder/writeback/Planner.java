@@ -42,7 +42,6 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     static final Duration TICK = Duration.ofMillis(50);
     private static final Duration FIRST_RETRY = Duration.ofSeconds(10);
     private static final Duration LAST_RETRY = Duration.ofMinutes(15);
-    private static final Duration CONFLICT_PAUSE = Duration.ofSeconds(5);
 
     /** What was heard of last is older than this, and more came a moment ago: there is more to hear of. */
     private static final Duration BEHIND = Duration.ofSeconds(2);
@@ -347,6 +346,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         member.changedAt = at;
         member.decidedAt = now;
         member.failures = 0;
+        member.contradictedAt = 0;
         member.held = "";
         if (!transaction.equals(SNAPSHOT)) {
             member.mustHold = "";
@@ -443,6 +443,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         boolean isConflict =
                 !isOld && member.isIdle() && member.intent != Presence.UNKNOWN && member.intent != presence;
         if (!isConflict) {
+            member.contradictedAt = 0;
             // An echo, news of a member that nobody decided on, or of one that is being changed anyway.
             if (member.flight.isEmpty() && !member.waiting.isEmpty() && member.state() == member.intent) {
                 members.leave(memberKey, member);
@@ -465,9 +466,16 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         // What a person changed before that sync may still be on its way here: change capture can be the slower of the
         // two.
-        stores.retries()
-                .put(key(Stores.time(context.currentSystemTimeMs() + CONFLICT_PAUSE.toMillis()), memberKey), "");
+        if (member.contradictedAt == 0) {
+            member.contradictedAt = context.currentSystemTimeMs();
+        }
+        stores.retries().put(key(Stores.time(reactsAt(member)), memberKey), "");
         members.save(memberKey, member);
+    }
+
+    /** When something is done about what was changed at the provider. */
+    private long reactsAt(Member member) {
+        return member.contradictedAt + settings.conflictDelay().toMillis();
     }
 
     /** Once every partition has said all that it had of a run, who was not seen is not there. */
@@ -593,7 +601,9 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
             stores.retries().delete(entry.key);
             String memberKey = Stores.rest(entry.key, Stores.parts(entry.key)[0]);
             Member member = members.find(memberKey);
-            if (member.isIdle()) {
+            boolean isEarly = member.contradictedAt > 0 && reactsAt(member) > now;
+            if (member.isIdle() && !isEarly) {
+                member.contradictedAt = 0;
                 act(memberKey, member, "retry-" + Stores.parts(entry.key)[0]);
             }
         }

@@ -1,5 +1,6 @@
 package io.elder.writeback;
 
+import io.elder.schemas.Topic;
 import io.elder.schemas.Topics;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.InventoryRecord;
@@ -108,6 +109,22 @@ final class PlannerTopology {
                 .addSink(HELD, topics.held().name(), key, held, PLANNER);
         Stores.builders(with.stores()).forEach(store -> topology.addStateStore(store, PLANNER));
         return topology;
+    }
+
+    /** All that are read and written. */
+    static List<String> topics(Topics topics) {
+        List<Topic<?>> all = new ArrayList<>(List.of(
+                topics.cdc(Intake.GROUPS),
+                topics.cdc(Intake.IDENTITIES),
+                topics.cdc(Intake.MEMBERSHIPS),
+                topics.inventory(),
+                topics.writebackEvents(),
+                topics.writebackPlans(),
+                topics.writebackResults(),
+                topics.held(),
+                topics.deadletter()));
+        WritebackSettings.PROVIDERS.forEach(provider -> all.add(topics.raw(provider)));
+        return all.stream().map(Topic::name).toList();
     }
 
     static <T extends SpecificRecord> Deserializer<T> reader(Class<T> type, Map<String, Object> configuration) {

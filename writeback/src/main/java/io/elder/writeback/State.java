@@ -179,6 +179,9 @@ final class State {
         String mustHold = "";
         long changedAt;
 
+        /** When it was heard of that the provider says otherwise; 0 if it does not, or that was seen to. */
+        long contradictedAt;
+
         /** Since when people have decided on it, one after the other: what syncs put there since is an import, no word. */
         long ownedSince;
 

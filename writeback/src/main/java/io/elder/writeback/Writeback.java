@@ -8,7 +8,6 @@ import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -120,8 +119,7 @@ public final class Writeback implements Component {
     /** How many partitions the inventory has: so many marks make a scope's run whole. */
     private int awaitTopics() throws InterruptedException {
         String inventory = kafka.topics().inventory().name();
-        List<String> needed = new ArrayList<>();
-        kafka.topics().all().forEach(topic -> needed.add(topic.name()));
+        List<String> needed = PlannerTopology.topics(kafka.topics());
         while (true) {
             try (Admin admin = Admin.create(kafka.common())) {
                 return admin.describeTopics(needed)

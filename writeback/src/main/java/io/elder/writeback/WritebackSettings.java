@@ -14,6 +14,7 @@ import java.util.TreeSet;
  *
  * @param window how long changes of one group are collected before they are judged
  * @param quarantine how long a transaction of several changes is waited for after its last one, so that it is judged whole
+ * @param conflictDelay how long nothing is done about what was changed at the provider against a decision in Elder
  * @param budgetMin so many members may always be removed from one group at once
  * @param budgetPercent and so many of a hundred, if that is more
  * @param budgetRun and so many from all groups of a provider together
@@ -26,6 +27,7 @@ public record WritebackSettings(
         Duration window,
         Duration quarantine,
         Conflict conflict,
+        Duration conflictDelay,
         int budgetMin,
         int budgetPercent,
         int budgetRun,
@@ -69,6 +71,7 @@ public record WritebackSettings(
                 settings.duration("WRITEBACK_WINDOW", Duration.ofMillis(500)),
                 settings.duration("WRITEBACK_QUARANTINE", Duration.ofSeconds(2)),
                 settings.oneOf("WRITEBACK_CONFLICT", Conflict.class, Conflict.REASSERT),
+                settings.duration("WRITEBACK_CONFLICT_DELAY", Duration.ofSeconds(30)),
                 settings.whole("WRITEBACK_BUDGET_MIN", 5, 0, Integer.MAX_VALUE),
                 settings.whole("WRITEBACK_BUDGET_PERCENT", 20, 0, 100),
                 settings.whole("WRITEBACK_BUDGET_RUN", 500, 0, Integer.MAX_VALUE),

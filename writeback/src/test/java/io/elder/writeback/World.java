@@ -124,7 +124,8 @@ final class World implements AutoCloseable {
                 "OKTA_WRITE_BACK_ENABLED", "true",
                 "OKTA_DOMAIN", "acme.okta.com",
                 "OKTA_API_TOKEN", "token",
-                "WRITEBACK_CONFIRMED", "okta"));
+                "WRITEBACK_CONFIRMED", "okta",
+                "WRITEBACK_CONFLICT_DELAY", "5s"));
         values.putAll(more);
         Settings all = Settings.of(values);
         this.folder = folder;
