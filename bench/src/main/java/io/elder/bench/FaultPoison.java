@@ -23,11 +23,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Raw records that nobody can make anything of, among those that are right. Each is to end in the dead letters, once. */
@@ -174,23 +171,10 @@ final class FaultPoison {
     /** By partition and offset of the raw topic, or for others with stage and topic, how many letters there are. */
     private Map<String, Integer> letters() {
         Map<String, Integer> found = new HashMap<>();
-        Map<String, Object> settings = kafka.consumer("poison-check");
-        try (KafkaConsumer<byte[], byte[]> consumer =
-                new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = consumer
-                    .partitionsFor(kafka.topics().deadletter().name())
-                    .stream()
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(each -> consumer.position(each.getKey()) < each.getValue())) {
-                for (ConsumerRecord<byte[], byte[]> letter : consumer.poll(Duration.ofMillis(200))) {
-                    found.merge(origin(letter), 1, Integer::sum);
-                }
-            }
-        }
+        WholeTopic.read(
+                kafka.consumer("poison-check"),
+                List.of(kafka.topics().deadletter().name()),
+                letter -> found.merge(origin(letter), 1, Integer::sum));
         return found;
     }
 

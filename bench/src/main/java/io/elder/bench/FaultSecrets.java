@@ -9,7 +9,6 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,11 +18,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Looks for the secrets of a campaign wherever the roles write: topics, logs, pages for operators, tables. */
 final class FaultSecrets {
@@ -83,32 +78,22 @@ final class FaultSecrets {
     }
 
     private void topics(KafkaClients kafka) throws ExecutionException, InterruptedException {
-        List<TopicPartition> partitions = new ArrayList<>();
+        List<String> names;
         try (Admin admin = Admin.create(kafka.common())) {
-            var names = admin.listTopics(new ListTopicsOptions().listInternal(true))
+            names = List.copyOf(admin.listTopics(new ListTopicsOptions().listInternal(true))
                     .names()
-                    .get();
-            admin.describeTopics(names).allTopicNames().get().forEach((name, topic) -> topic.partitions()
-                    .forEach(info -> partitions.add(new TopicPartition(name, info.partition()))));
+                    .get());
         }
         Map<String, Object> settings = new LinkedHashMap<>(kafka.consumer("secrets"));
         // What was written and given up is on the disk all the same.
         settings.put("isolation.level", "read_uncommitted");
-        try (KafkaConsumer<byte[], byte[]> consumer =
-                new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
-                    bytes(record.topic(), record.key());
-                    bytes(record.topic(), record.value());
-                    for (Header header : record.headers()) {
-                        bytes(record.topic(), header.value());
-                    }
-                }
+        WholeTopic.read(settings, names, record -> {
+            bytes(record.topic(), record.key());
+            bytes(record.topic(), record.value());
+            for (Header header : record.headers()) {
+                bytes(record.topic(), header.value());
             }
-        }
+        });
     }
 
     private void tables(Connection connection) throws SQLException {

@@ -1,12 +1,10 @@
 package io.elder.bench;
 
-import io.elder.runtime.KafkaClients;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.AvroDeserializer;
 import java.sql.ResultSet;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -14,17 +12,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.SerializationException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -65,25 +61,18 @@ final class ToldAgain {
         });
         AvroDeserializer<T> reader = new AvroDeserializer<>(type);
         reader.configure(site.kafka().common(), false);
-        List<ConsumerRecord<byte[], byte[]>> said = new ArrayList<>();
-        List<String> runs = new ArrayList<>();
-        for (ConsumerRecord<byte[], byte[]> record : read(topic)) {
+        Map<String, List<ConsumerRecord<byte[], byte[]>>> said = new TreeMap<>();
+        WholeTopic.read(site.kafka().consumer("told-again"), List.of(topic), record -> {
             String run = runOf(reader, runOf, record);
             if (over.contains(run)) {
-                said.add(record);
-                runs.add(run);
+                said.computeIfAbsent(run, unused -> new ArrayList<>()).add(record);
             }
-        }
+        });
         if (said.isEmpty()) {
             return;
         }
-        String chosen = runs.get(random.nextInt(runs.size()));
-        List<ConsumerRecord<byte[], byte[]>> again = new ArrayList<>();
-        for (int i = 0; i < said.size(); i++) {
-            if (runs.get(i).equals(chosen)) {
-                again.add(said.get(i));
-            }
-        }
+        List<String> runs = List.copyOf(said.keySet());
+        List<ConsumerRecord<byte[], byte[]>> again = said.get(runs.get(random.nextInt(runs.size())));
         if (!isInOrder) {
             Collections.shuffle(again, random);
         }
@@ -98,24 +87,6 @@ final class ToldAgain {
         } catch (SerializationException e) {
             return "";
         }
-    }
-
-    private List<ConsumerRecord<byte[], byte[]>> read(String topic) {
-        List<ConsumerRecord<byte[], byte[]>> all = new ArrayList<>();
-        KafkaClients kafka = site.kafka();
-        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
-                kafka.consumer("told-again"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(each -> consumer.position(each.getKey()) < each.getValue())) {
-                consumer.poll(Duration.ofMillis(200)).forEach(all::add);
-            }
-        }
-        return all;
     }
 
     private void send(List<ConsumerRecord<byte[], byte[]>> records) throws ExecutionException, InterruptedException {

@@ -173,6 +173,20 @@ class ElderCliTest {
     }
 
     @Test
+    void whatARoleMayDoIsPrintedAndAClusterWithoutAclsSaysSo() {
+        Run printed = run("topics", "acls", "--principal=User:CN={role}");
+        assertThat(printed.code()).as(printed.err()).isZero();
+        assertThat(printed.out().lines())
+                .anyMatch(line -> line.matches("User:CN=fetcher-ldap +topic +\\S*raw\\.ldap +write"))
+                .noneMatch(line -> line.matches("User:CN=sink +topic +\\S*inventory +.*write.*"));
+        assertThat(run("topics", "acls", "--principal=elder").err())
+                .contains("--principal: elder (expected: such as User:elder-{role})");
+        Run refused = run("topics", "acls", "--create");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err()).contains("No Authorizer is configured");
+    }
+
+    @Test
     void aHeldPlanIsShownAndReleased() throws Exception {
         Instant now = Instant.now();
         AvroSerializer<HeldPlan> values = new AvroSerializer<>();

@@ -582,7 +582,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
 
     private static void applied(Member member, Presence presence, long at) {
         member.applied = presence;
-        member.appliedAt = Math.max(at, member.appliedAt);
+        // The clock of whoever read may be ahead; what was heard before the answer to this call, it was made after.
+        member.appliedAt = Math.max(at, Math.max(member.appliedAt, member.observedAt));
         member.doubtAt = 0;
         member.failures = 0;
         member.isBaseline = false;

@@ -175,6 +175,25 @@ class PlannerTest {
     }
 
     @Test
+    void readersWhoseClockIsAheadMakeNoLoop() {
+        open(Map.of());
+        world.readersAhead = Duration.ofMinutes(10);
+        company(1, 3);
+        world.delete(world.rowsOf(pair("g0", "u1")));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+        world.pass(Duration.ofSeconds(10));
+        world.sync();
+        world.settle();
+        assertThat(world.calls).hasSize(1);
+        world.provider.add(pair("g0", "u1"));
+        world.pass(Duration.ofSeconds(10));
+        world.sync();
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1", "remove g0/u1");
+    }
+
+    @Test
     void whoWasThereBeforeAGuestsRowStaysWhenItExpires() {
         open(Map.of());
         company(1, 3);
@@ -643,6 +662,7 @@ class PlannerTest {
         world.rows.clear();
         world.calls.clear();
         boolean hasEdits = seed % 3 != 0;
+        world.readersAhead = seed % 5 == 4 ? Duration.ofMinutes(10) : Duration.ZERO;
         // Few members, to whom much happens, or many, to whom little does.
         int users = seed % 2 == 0 ? 4 : 1;
         List<String> pairs = new ArrayList<>();

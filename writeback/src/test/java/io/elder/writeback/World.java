@@ -107,6 +107,9 @@ final class World implements AutoCloseable {
 
     private record Run(Instant at, Set<String> seen) {}
 
+    /** How far the clock of the fetchers is ahead. */
+    Duration readersAhead = Duration.ZERO;
+
     /** The sink does not see rows that people are just writing, and writes its own. */
     boolean sinkIsBlind;
 
@@ -449,7 +452,7 @@ final class World implements AutoCloseable {
     /** The fetcher reads the provider; what it saw is heard of when the sync ends. */
     void beginSync() {
         endSync();
-        reading = new Run(now, new TreeSet<>(provider));
+        reading = new Run(now.plus(readersAhead), new TreeSet<>(provider));
     }
 
     void endSync() {

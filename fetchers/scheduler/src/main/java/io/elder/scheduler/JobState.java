@@ -37,6 +37,9 @@ final class JobState {
 
     Instant lastStartedAt;
 
+    /** When the last start was noticed to be still to come, as a clock was ahead; null if it is not. */
+    private Instant aheadSince;
+
     /** Failed runs in a row. */
     int failures;
 
@@ -125,8 +128,15 @@ final class JobState {
     }
 
     private Optional<String> dueByInterval(Instant now, Instant last) {
-        boolean isDue = row.next(last).filter(next -> !next.isAfter(now)).isPresent()
-                && (notBefore == null || !notBefore.isAfter(now));
+        boolean isAhead = last.isAfter(now);
+        if (!isAhead || aheadSince == null || aheadSince.isAfter(now)) {
+            aheadSince = isAhead ? now : null;
+        }
+        // Else nothing would run until the clock is where it was.
+        Instant from = isAhead ? aheadSince : last;
+        boolean mayRun = notBefore == null || !notBefore.isAfter(now) || notBefore.isAfter(now.plus(LAST_BACK_OFF));
+        boolean isDue =
+                mayRun && row.next(from).filter(next -> !next.isAfter(now)).isPresent();
         return isDue ? Optional.of("schedule") : Optional.empty();
     }
 
@@ -134,6 +144,7 @@ final class JobState {
         consume(run.startedAt);
         isQueued = false;
         lastStartedAt = run.startedAt;
+        aheadSince = null;
         active = run;
     }
 

@@ -363,6 +363,17 @@ class SchedulerTopologyTest {
     }
 
     @Test
+    void aStartThatIsStillToComeDoesNotHoldUpTheSchedule() {
+        open();
+        // A scheduler whose clock was a day ahead has noted it.
+        job(42, "'schedule_interval': 600, 'enabled': true, 'last_run_at': '" + START.plus(Duration.ofDays(1)) + "'");
+        advance(Duration.ofSeconds(590));
+        assertThat(events.isEmpty()).isTrue();
+        advance(Duration.ofSeconds(12));
+        assertThat(((RunStarted) event().getBody()).getTrigger()).isEqualTo("schedule");
+    }
+
+    @Test
     void theDeadlineEndsARunAndNamesWhatIsMissing() {
         open();
         job(42, "'schedule_interval': 7200, 'enabled': true");
