@@ -9,6 +9,7 @@ import io.elder.estate.SimulatedAuthentik;
 import io.elder.estate.SimulatedOkta;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
@@ -28,6 +29,7 @@ class WritebackChurnTest {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
     private static final int GROUPS = 12;
     private static final int USERS = 15;
+    private static final List<String> REASONS = List.of("throttled", "broken", "no_answer");
 
     @TempDir
     static Path folder;
@@ -106,17 +108,19 @@ class WritebackChurnTest {
                 }
             });
         }
-        site.churn(60, 20, 2);
+        // On a busy machine the calls come late: until each trouble was met, there is more to do.
+        for (int rounds = 0; rounds < 8 && !REASONS.stream().allMatch(this::wasMet); rounds++) {
+            site.churn(60, 20, 2);
+        }
         for (WatchedProvider each : new WatchedProvider[] {watchedOkta, watchedAuthentik}) {
             each.fates(() -> Fate.ANSWERED);
         }
         site.settle(false);
-        assertThat(site.metric("writeback_calls_again_total", "reason=\"throttled\""))
-                .isPositive();
-        assertThat(site.metric("writeback_calls_again_total", "reason=\"broken\""))
-                .isPositive();
-        assertThat(site.metric("writeback_calls_again_total", "reason=\"no_answer\""))
-                .isPositive();
+        assertThat(REASONS).allMatch(this::wasMet);
+    }
+
+    private boolean wasMet(String reason) {
+        return site.metric("writeback_calls_again_total", "reason=\"" + reason + "\"") > 0;
     }
 
     @Test
