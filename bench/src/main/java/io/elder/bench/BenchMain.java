@@ -31,6 +31,8 @@ public final class BenchMain {
     public static void main(String[] args) {
         // The broker in this process complains of every client that is killed: that is what happens here on purpose.
         Launcher.logging(Settings.of(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "OFF")));
-        System.exit(new CommandLine(new BenchMain()).execute(args));
+        System.exit(new CommandLine(new BenchMain())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .execute(args));
     }
 }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -30,6 +31,9 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         void be(Link.State state) throws Exception;
     }
 
+    /** More than a run may take, and less than Kafka lets the time of a record be ahead (an hour). */
+    private static final Duration CLOCK_STEP = Duration.ofMinutes(40);
+
     static final Set<String> KINDS = new TreeSet<>(Set.of(
             "kill",
             "marked",
@@ -42,15 +46,22 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
             "disk",
             "rebalance",
             "upgrade",
-            "again"));
+            "again",
+            "clock"));
 
     /**
      * All that can be done to these roles on this site.
      *
-     * @param nextSchemas classes of {@link NextSchemas}
+     * @param nextSchemas classes of {@link NextSchemas}; empty if nothing is to be upgraded
+     * @param clocks of the roles; empty if they can't be set
      */
     static List<Fault> all(
-            RoleProcesses roles, FaultySite site, FaultMembers members, Path nextSchemas, ToldAgain again) {
+            RoleProcesses roles,
+            FaultySite site,
+            FaultMembers members,
+            Optional<Path> nextSchemas,
+            ToldAgain again,
+            Optional<Clocks> clocks) {
         List<Fault> all = new ArrayList<>();
         for (String role : RoleProcesses.ROLES) {
             List<String> victim = List.of(role);
@@ -110,19 +121,25 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
                         roles.end(role + "-3");
                     }));
         }
-        for (String role : List.of("sink", "normalizer", "writeback", "fetcher", "scheduler")) {
+        List<String> upgraded = List.of("sink", "normalizer", "writeback", "fetcher", "scheduler");
+        for (String role : nextSchemas.isPresent() ? upgraded : List.<String>of()) {
             all.add(new Fault(
                     "upgrade",
                     role + " of the next version of the schemas, and back",
                     List.of(role),
                     true,
-                    () -> roles.replace(role, Optional.of(nextSchemas)),
+                    () -> roles.replace(role, nextSchemas),
                     () -> roles.replace(role, Optional.empty())));
         }
         for (String provider : List.of("ldap", "okta")) {
             again(all, "what a run read of " + provider, () -> again.raw(provider, true));
             again(all, "what a run read of " + provider + ", in no order", () -> again.raw(provider, false));
             again(all, "a run's tasks of " + provider, () -> again.tasks(provider));
+        }
+        List<String> withClocks = List.of("scheduler", "fetcher", "normalizer", "sink", "cdc");
+        for (String role : clocks.isPresent() ? withClocks : List.<String>of()) {
+            clock(all, clocks.get(), role, "ahead", CLOCK_STEP);
+            clock(all, clocks.get(), role, "behind", CLOCK_STEP.negated());
         }
         network(all, "broker", RoleProcesses.ROLES, site.toBroker()::be);
         network(all, "database", RoleProcesses.ROLES, site::networkToDatabase);
@@ -209,6 +226,19 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         all.add(new Fault("again", what + " said again", List.of(), false, strike, () -> {}));
     }
 
+    private static void clock(List<Fault> all, Clocks clocks, String role, String where, Duration off) {
+        all.add(new Fault(
+                "clock",
+                "clock of " + role + " " + CLOCK_STEP.toMinutes() + " min " + where,
+                List.of(role),
+                true,
+                () -> clocks.set(role, off),
+                () -> {
+                    clocks.set(role, Duration.ZERO);
+                    Thread.sleep(Clocks.NOTICED);
+                }));
+    }
+
     private static void network(List<Fault> all, String to, List<String> victims, Network link) {
         for (Link.State state : List.of(Link.State.CUT, Link.State.REFUSED, Link.State.SILENT, Link.State.SLOW)) {
             all.add(new Fault(
@@ -221,9 +251,11 @@ record Fault(String kind, String name, List<String> victims, boolean lasting, St
         }
     }
 
-    /** Whether a run may fail because of it: only one who can't read may. */
+    /** Whether a run may fail because of it: who can't read may, and who takes its time for over. */
     boolean mayFailARun() {
-        return name.startsWith("network to directory");
+        return name.startsWith("network to directory")
+                || name.startsWith("clock of scheduler")
+                || name.startsWith("clock of fetcher");
     }
 
     private static Fault locked(FaultySite site) {

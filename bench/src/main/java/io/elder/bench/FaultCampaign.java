@@ -3,6 +3,7 @@ package io.elder.bench;
 import com.unboundid.ldap.sdk.LDAPException;
 import io.elder.estate.SimulatedOkta;
 import io.elder.schemas.ElderTable;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -109,6 +111,7 @@ final class FaultCampaign {
     private volatile int asked;
     private volatile boolean isQuiet;
     private volatile boolean mayFail;
+    private volatile boolean isFailing;
     private volatile Exception driverFailure;
     private FaultDirectory.Expected expected;
     private int syncs;
@@ -153,8 +156,13 @@ final class FaultCampaign {
             if (kinds.contains("disk") && site.disk().isEmpty()) {
                 say("SKIPPED: a full disk, as this process may not mount one (expected: root)");
             }
+            Optional<Clocks> clocks = clocks();
             for (String role : RoleProcesses.ROLES) {
-                roles.start(role, site.environment(role));
+                Map<String, String> own = new LinkedHashMap<>(site.environment(role));
+                if (clocks.isPresent()) {
+                    own.putAll(clocks.get().environment(role));
+                }
+                roles.start(role, own);
             }
             roles.awaitHealthy(UP);
             say("all roles are healthy");
@@ -174,13 +182,18 @@ final class FaultCampaign {
                 drivers.add(driver("memberships", () -> members.drive(() -> isQuiet)));
             }
             FaultPoison poison = new FaultPoison(
-                    site.kafka(), parts.contains(POISON) ? Math.max(2, records / 10_000) : 0, POISON_MILLIS);
+                    site.kafka(), "ldap", parts.contains(POISON) ? Math.max(2, records / 10_000) : 0, POISON_MILLIS);
             drivers.add(driver("poison", poison::send));
             try {
-                strike(roles, Fault.all(roles, site, members, NextSchemas.compile(folder), new ToldAgain(site, seed)));
+                Optional<Path> nextSchemas =
+                        kinds.contains("upgrade") ? Optional.of(NextSchemas.compile(folder)) : Optional.empty();
+                strike(roles, Fault.all(roles, site, members, nextSchemas, new ToldAgain(site, seed), clocks));
                 roles.awaitHealthy(UP);
-                say("the last fault is over; records of the next version were written to "
-                        + NextSchemas.writtenTo(site.registry()).size() + " topics");
+                say("the last fault is over"
+                        + (nextSchemas.isEmpty()
+                                ? ""
+                                : "; records of the next version were written to "
+                                        + NextSchemas.writtenTo(site.registry()).size() + " topics"));
             } finally {
                 isQuiet = true;
                 for (Thread driver : drivers) {
@@ -204,6 +217,23 @@ final class FaultCampaign {
             report.finish(seconds());
             return report;
         }
+    }
+
+    /** Those of the roles, if they are to be set and can be. */
+    private Optional<Clocks> clocks() throws IOException {
+        if (!kinds.contains("clock")) {
+            return Optional.empty();
+        }
+        if (parts.contains(MEMBERS)) {
+            // Write-back takes what was read by a clock that is ahead for later than what is decided meanwhile.
+            say("SKIPPED: clocks that are set, as memberships are written back (expected: --parts=directory,poison)");
+            return Optional.empty();
+        }
+        Optional<Clocks> clocks = Clocks.find(folder.resolve("clocks"));
+        if (clocks.isEmpty()) {
+            say("SKIPPED: clocks that are set, for want of libfaketime (expected: Debian's package libfaketime)");
+        }
+        return clocks;
     }
 
     private Thread driver(String name, Fault.Step work) {
@@ -318,16 +348,16 @@ final class FaultCampaign {
     private void sync(FaultySite site, Round round, int job) throws SQLException, InterruptedException {
         phase = round.toString();
         asked = syncs + 1;
-        mayFail = false;
+        mayFail = isFailing;
         if (round != Round.FIRST) {
             queue(site, job);
         }
         Run run = awaitRun(site, round);
         while (mayFail && !run.status().equals(round.status)) {
             // The directory could not be read whole. Nothing that was there may be gone, and another run sets it right.
-            say("sync " + syncs + " (" + round + "): " + run.status() + ", for want of the directory; again");
+            say("sync " + syncs + " (" + round + "): " + run.status() + ", as it could not be read in time; again");
             report.repeated(run.status());
-            mayFail = false;
+            mayFail = isFailing;
             asked = syncs + 1;
             queue(site, job);
             run = awaitRun(site, round);
@@ -435,7 +465,8 @@ final class FaultCampaign {
             Fault fault = deck.removeLast();
             String during = phase;
             long lasts = fault.lasting() ? random.nextLong(2 * gap.toNanos()) : 0;
-            mayFail |= fault.mayFailARun();
+            isFailing = fault.mayFailARun();
+            mayFail |= isFailing;
             try {
                 fault.strike().take();
             } catch (MarkedPoint.PointNotSeen e) {
@@ -445,7 +476,8 @@ final class FaultCampaign {
             }
             watch(roles, lasts);
             fault.heal().take();
-            mayFail |= fault.mayFailARun();
+            mayFail |= isFailing;
+            isFailing = false;
             long healed = System.nanoTime();
             fault.victims().forEach(role -> recovering.put(role, healed));
             report.fault(fault.name(), during);

@@ -1,6 +1,7 @@
 package io.elder.bench;
 
 import io.elder.runtime.KafkaClients;
+import io.elder.runtime.WholeTopics;
 import io.elder.schemas.avro.InventoryRecord;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RawResource;
@@ -23,8 +24,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Raw records that nobody can make anything of, among those that are right. Each is to end in the dead letters, once. */
@@ -48,13 +51,18 @@ final class FaultPoison {
     private static final String SCOPE = "ldap/poison/-/ldap_user";
 
     private final KafkaClients kafka;
+    private final String topic;
     private final int eachKind;
     private final long everyMillis;
     private final Map<String, Kind> sent = new LinkedHashMap<>();
 
-    /** @param eachKind how many of each kind */
-    FaultPoison(KafkaClients kafka, int eachKind, long everyMillis) {
+    /**
+     * @param provider into whose raw topic they go
+     * @param eachKind how many of each kind
+     */
+    FaultPoison(KafkaClients kafka, String provider, int eachKind, long everyMillis) {
         this.kafka = kafka;
+        this.topic = kafka.topics().raw(provider).name();
         this.eachKind = eachKind;
         this.everyMillis = everyMillis;
     }
@@ -73,7 +81,6 @@ final class FaultPoison {
             for (int i = 0; i < eachKind; i++) {
                 for (Kind kind : Kind.values()) {
                     byte[] value = value(kind, ++number);
-                    String topic = kafka.topics().raw("ldap").name();
                     // Where they went tells them apart: an empty one is like any other.
                     var where = producer.send(new ProducerRecord<>(topic, text("poison-" + number), value))
                             .get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
@@ -128,7 +135,7 @@ final class FaultPoison {
     private <T extends SpecificRecord> byte[] avro(T record) {
         AvroSerializer<T> writer = new AvroSerializer<>();
         writer.configure(kafka.common(), false);
-        return writer.serialize(kafka.topics().raw("ldap").name(), record);
+        return writer.serialize(topic, record);
     }
 
     private static byte[] text(String text) {
@@ -171,21 +178,24 @@ final class FaultPoison {
     /** By partition and offset of the raw topic, or for others with stage and topic, how many letters there are. */
     private Map<String, Integer> letters() {
         Map<String, Integer> found = new HashMap<>();
-        WholeTopic.read(
-                kafka.consumer("poison-check"),
-                List.of(kafka.topics().deadletter().name()),
-                letter -> found.merge(origin(letter), 1, Integer::sum));
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                kafka.consumer("poison-check"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            WholeTopics.read(
+                    consumer,
+                    List.of(kafka.topics().deadletter().name()),
+                    letter -> found.merge(origin(letter), 1, Integer::sum));
+        }
         return found;
     }
 
     private String origin(ConsumerRecord<byte[], byte[]> letter) {
-        String topic = DeadLetter.text(letter.headers(), DeadLetter.SOURCE_TOPIC);
+        String source = DeadLetter.text(letter.headers(), DeadLetter.SOURCE_TOPIC);
         String stage = DeadLetter.text(letter.headers(), DeadLetter.STAGE);
         String at = DeadLetter.text(letter.headers(), DeadLetter.SOURCE_PARTITION) + "/"
                 + DeadLetter.text(letter.headers(), DeadLetter.SOURCE_OFFSET);
-        boolean isOurs = topic.equals(kafka.topics().raw("ldap").name()) && stage.equals("normalizer");
+        boolean isOurs = source.equals(topic) && stage.equals("normalizer");
         return isOurs
                 ? at
-                : stage + " " + topic + " " + at + ": " + DeadLetter.text(letter.headers(), DeadLetter.ERROR_MESSAGE);
+                : stage + " " + source + " " + at + ": " + DeadLetter.text(letter.headers(), DeadLetter.ERROR_MESSAGE);
     }
 }

@@ -1,6 +1,7 @@
 package io.elder.bench;
 
 import io.elder.runtime.KafkaClients;
+import io.elder.runtime.WholeTopics;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,12 +14,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Looks for the secrets of a campaign wherever the roles write: topics, logs, pages for operators, tables. */
 final class FaultSecrets {
@@ -78,22 +82,25 @@ final class FaultSecrets {
     }
 
     private void topics(KafkaClients kafka) throws ExecutionException, InterruptedException {
-        List<String> names;
+        Set<String> names;
         try (Admin admin = Admin.create(kafka.common())) {
-            names = List.copyOf(admin.listTopics(new ListTopicsOptions().listInternal(true))
+            names = admin.listTopics(new ListTopicsOptions().listInternal(true))
                     .names()
-                    .get());
+                    .get();
         }
         Map<String, Object> settings = new LinkedHashMap<>(kafka.consumer("secrets"));
         // What was written and given up is on the disk all the same.
         settings.put("isolation.level", "read_uncommitted");
-        WholeTopic.read(settings, names, record -> {
-            bytes(record.topic(), record.key());
-            bytes(record.topic(), record.value());
-            for (Header header : record.headers()) {
-                bytes(record.topic(), header.value());
-            }
-        });
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            WholeTopics.read(consumer, names, record -> {
+                bytes(record.topic(), record.key());
+                bytes(record.topic(), record.value());
+                for (Header header : record.headers()) {
+                    bytes(record.topic(), header.value());
+                }
+            });
+        }
     }
 
     private void tables(Connection connection) throws SQLException {

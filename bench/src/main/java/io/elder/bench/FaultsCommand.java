@@ -34,7 +34,7 @@ final class FaultsCommand implements Callable<Integer> {
             names = "--kinds",
             split = ",",
             description =
-                    "which: kill, marked (at points between two steps), freeze, broker, database, network, provider, slot, disk, rebalance (default: all of them)")
+                    "which: kill, marked (at points between two steps), freeze, broker, database, network, provider, slot, disk, rebalance, upgrade, again, clock (default: all of them)")
     private Set<String> kinds = Fault.KINDS;
 
     @Option(

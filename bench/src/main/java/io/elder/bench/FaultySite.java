@@ -47,7 +47,7 @@ final class FaultySite implements AutoCloseable {
         brokerPort = RoleProcesses.freePort();
         toBroker = Link.to(brokerPort);
         toDirectory = Link.to(directoryPort);
-        registry = new RegistryServer();
+        registry = new RegistryServer("");
         toRegistry = Link.to(registry.port());
         database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         toDatabase = Link.to(database.port());

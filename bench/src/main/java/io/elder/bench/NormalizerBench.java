@@ -311,7 +311,11 @@ final class NormalizerBench implements Callable<Integer> {
             String to = kafka.topics().inventory().name();
             long done = 0;
             long committed = System.nanoTime();
+            long until = committed + STUCK.toNanos();
             while (!pace.isDone()) {
+                if (System.nanoTime() > until) {
+                    throw new IllegalStateException("consume and produce is stuck after " + done + " records");
+                }
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofMillis(10));
                 for (ConsumerRecord<byte[], byte[]> record : records) {
                     var unused = producer.send(new ProducerRecord<>(to, record.key(), record.value()));

@@ -87,7 +87,7 @@ final class RawFeed {
                 + "." + number % 250 + "\",\"PublicIpAddress\":\"198.51.100.7\","
                 + "\"LaunchTime\":\"2026-01-02T03:04:05Z\",\"Placement\":{\"AvailabilityZone\":\"eu-central-1a\"},"
                 + "\"Architecture\":\"arm64\",\"ImageId\":\"ami-0ccc\",\"PrivateDnsName\":\"ip-10-0-1-17.eu-central-1.compute.internal\",\"EbsOptimized\":true,"
-                + "\"RootDeviceName\":\"/dev/xvda\",\"RootDeviceType\":\"ebs\",\"Hypervisor\":\"xen\",\"NetworkInterfaces\":[{\"NetworkInterfaceId\":\"eni-01\"}],"
+                + "\"RootDeviceName\":\"/dev/xvda\",\"RootDeviceType\":\"ebs\",\"Hypervisor\":\"xen\","
                 + "\"Tags\":[{\"Key\":\"Name\",\"Value\":\"web-" + number + "\"},{\"Key\":\"revision\",\"Value\":\""
                 + content
                 + "\"}],\"elder\":{\"region\":\"eu-central-1\",\"partition\":\"aws\"}}";
@@ -98,6 +98,7 @@ final class RawFeed {
         private final String topic;
         private final AvroSerializer<RawRecord> serializer = new AvroSerializer<>();
         private final KafkaProducer<String, byte[]> producer;
+        private volatile Exception lost;
 
         Sender(KafkaClients kafka, int lingerMillis) {
             this.topic = kafka.topics().raw("aws").name();
@@ -109,11 +110,20 @@ final class RawFeed {
 
         void send(RawRecord record) {
             String key = ((RawResource) record.getBody()).getKey();
-            var unused = producer.send(new ProducerRecord<>(topic, key, serializer.serialize(topic, record)));
+            var unused = producer.send(
+                    new ProducerRecord<>(topic, key, serializer.serialize(topic, record)), (metadata, failure) -> {
+                        if (failure != null) {
+                            lost = failure;
+                        }
+                    });
         }
 
         void flush() {
             producer.flush();
+            if (lost != null) {
+                // Else whoever counts them would wait for ever.
+                throw new IllegalStateException(topic + ": a record was not taken", lost);
+            }
         }
 
         @Override

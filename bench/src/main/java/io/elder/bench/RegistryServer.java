@@ -22,15 +22,18 @@ final class RegistryServer implements AutoCloseable {
     private static final Map<String, Object> NO_SCHEMA = Map.of("error_code", 40403, "message", "Schema not found");
 
     private final HttpServer http;
+    private final String path;
     /** An id is a place in this list, and one more. */
     private final List<String> schemas = new ArrayList<>();
 
     private final Map<String, List<String>> subjects = new LinkedHashMap<>();
 
-    RegistryServer() throws IOException {
+    /** @param path below which the API is, such as {@code /apis/ccompat/v7}; empty if it is at the root */
+    RegistryServer(String path) throws IOException {
+        this.path = path;
         http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         http.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
-        http.createContext("/", this::handle);
+        http.createContext(path + "/", this::handle);
         http.start();
     }
 
@@ -52,8 +55,10 @@ final class RegistryServer implements AutoCloseable {
             byte[] body = exchange.getRequestBody().readAllBytes();
             String schema =
                     body.length == 0 ? null : JSON.readTree(body).path("schema").asText();
-            Map<String, Object> answer =
-                    answer(exchange.getRequestMethod(), exchange.getRequestURI().getPath(), schema);
+            Map<String, Object> answer = answer(
+                    exchange.getRequestMethod(),
+                    exchange.getRequestURI().getPath().substring(path.length()),
+                    schema);
             byte[] bytes = JSON.writeValueAsBytes(answer);
             exchange.getResponseHeaders().set("Content-Type", "application/vnd.schemaregistry.v1+json");
             exchange.sendResponseHeaders(answer.containsKey("error_code") ? 404 : 200, bytes.length);

@@ -88,7 +88,7 @@ public final class RoleProcesses implements AutoCloseable {
         all.putAll(more);
         all.put("HEALTH_CHECK_HOST", "127.0.0.1");
         all.put("HEALTH_CHECK_PORT", Integer.toString(port));
-        roles.put(name, new Role(command, all, port, launch(name, command, all)));
+        launch(name, command, all, port);
     }
 
     /** Kills with -9 and starts the same again. */
@@ -107,7 +107,7 @@ public final class RoleProcesses implements AutoCloseable {
         List<String> command = new ArrayList<>(command(name));
         int classpath = command.indexOf("-cp") + 1;
         classes.ifPresent(folder -> command.set(classpath, folder + File.pathSeparator + command.get(classpath)));
-        roles.put(name, new Role(command, role.environment(), role.port(), launch(name, command, role.environment())));
+        launch(name, command, role.environment(), role.port());
     }
 
     /** Kills with -9. */
@@ -128,13 +128,7 @@ public final class RoleProcesses implements AutoCloseable {
     /** Starts again what was killed, as it was. */
     void restart(String name) throws IOException {
         Role role = roles.get(name);
-        roles.put(
-                name,
-                new Role(
-                        role.command(),
-                        role.environment(),
-                        role.port(),
-                        launch(name, role.command(), role.environment())));
+        launch(name, role.command(), role.environment(), role.port());
     }
 
     /** Sends a signal by its name, such as {@code STOP}. */
@@ -246,6 +240,10 @@ public final class RoleProcesses implements AutoCloseable {
             Thread.currentThread().interrupt();
             return Optional.empty();
         }
+    }
+
+    private void launch(String name, List<String> command, Map<String, String> all, int port) throws IOException {
+        roles.put(name, new Role(command, all, port, launch(name, command, all)));
     }
 
     private Process launch(String name, List<String> command, Map<String, String> all) throws IOException {

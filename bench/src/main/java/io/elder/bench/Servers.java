@@ -14,6 +14,19 @@ import java.util.Map;
 
 /** A broker and a database with tables and topics in this process, for roles that run in others. */
 final class Servers implements AutoCloseable {
+    /** Settings of a database with room, as an operator would give it, that notes when commits were. */
+    static final Map<String, String> ROOMY = Map.of(
+            "shared_buffers",
+            "1GB",
+            "max_wal_size",
+            "8GB",
+            "checkpoint_timeout",
+            "30min",
+            "wal_compression",
+            "off",
+            "track_commit_timestamp",
+            "on");
+
     static final String DATABASE = "elder";
 
     static final String OWNER = "postgres";

@@ -13,12 +13,14 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -30,19 +32,6 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         description = "Inventory records to rows: ours, Debezium's JDBC sink, plain JDBC, row by row, and COPY.")
 final class SinkBench implements Callable<Integer> {
-    /** A database with room, as an operator would give it; autovacuum as PostgreSQL is shipped. */
-    private static final Map<String, String> SERVER = Map.of(
-            "shared_buffers",
-            "1GB",
-            "max_wal_size",
-            "8GB",
-            "checkpoint_timeout",
-            "30min",
-            "wal_compression",
-            "off",
-            "track_commit_timestamp",
-            "on");
-
     private static final String ELDER = "Elder";
     private static final String LIMIT = "limit: COPY and merge";
     private static final String DEBEZIUM = "Debezium, default";
@@ -92,7 +81,7 @@ final class SinkBench implements Callable<Integer> {
     private List<String> variants = List.of();
 
     @Option(names = "--phases", description = "some of: load,changed,redelivered,seen,rebuild", split = ",")
-    private List<String> phases = List.of();
+    private Set<Phase> phases = EnumSet.allOf(Phase.class);
 
     @Option(
             names = "--warm-up",
@@ -136,7 +125,7 @@ final class SinkBench implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         folder = work == null ? Files.createTempDirectory("elder-bench") : Files.createDirectories(work);
-        try (Servers started = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE, SERVER)) {
+        try (Servers started = Servers.prepared(folder, EmbeddedDatabase.Durability.DURABLE, Servers.ROOMY)) {
             servers = started;
             base();
             try (DebeziumSink.Worker worker =
@@ -235,7 +224,7 @@ final class SinkBench implements Callable<Integer> {
     }
 
     private boolean wants(Phase... any) {
-        return phases.isEmpty() || List.of(any).stream().anyMatch(phase -> phases.contains(phase.id()));
+        return List.of(any).stream().anyMatch(phases::contains);
     }
 
     /** The first load, through the proxy. */
@@ -389,7 +378,7 @@ final class SinkBench implements Callable<Integer> {
         Report report = new Report("sink", out);
         ObjectNode figures = report.figures();
         figures.put("runs", runs).put("round_trip_ms", roundTripMicros / 1000.0);
-        SERVER.forEach((name, value) -> figures.withObject("postgresql").put(name, value));
+        Servers.ROOMY.forEach((name, value) -> figures.withObject("postgresql").put(name, value));
         List<String> columns = new ArrayList<>();
         List<String> titles = new ArrayList<>();
         for (Phase phase : Phase.values()) {

@@ -1,5 +1,6 @@
 package io.elder.bench;
 
+import io.elder.runtime.WholeTopics;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.AvroDeserializer;
@@ -18,9 +19,11 @@ import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -62,12 +65,15 @@ final class ToldAgain {
         AvroDeserializer<T> reader = new AvroDeserializer<>(type);
         reader.configure(site.kafka().common(), false);
         Map<String, List<ConsumerRecord<byte[], byte[]>>> said = new TreeMap<>();
-        WholeTopic.read(site.kafka().consumer("told-again"), List.of(topic), record -> {
-            String run = runOf(reader, runOf, record);
-            if (over.contains(run)) {
-                said.computeIfAbsent(run, unused -> new ArrayList<>()).add(record);
-            }
-        });
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                site.kafka().consumer("told-again"), new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            WholeTopics.read(consumer, List.of(topic), record -> {
+                String run = runOf(reader, runOf, record);
+                if (over.contains(run)) {
+                    said.computeIfAbsent(run, unused -> new ArrayList<>()).add(record);
+                }
+            });
+        }
         if (said.isEmpty()) {
             return;
         }

@@ -205,11 +205,9 @@ final class WritebackBench implements Callable<Integer> {
     }
 
     private static double median(List<double[]> runs, int percentile) {
-        double[] each = runs.stream()
-                .mapToDouble(millis -> CdcBench.percentile(millis, percentile))
-                .sorted()
-                .toArray();
-        return CdcBench.percentile(each, 50);
+        return Report.median(runs.stream()
+                .map(millis -> CdcBench.percentile(millis, percentile))
+                .toList());
     }
 
     /** Makes changes at a rate, each a transaction; how long each took to its call in milliseconds, sorted. */

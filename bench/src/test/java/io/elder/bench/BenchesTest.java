@@ -67,6 +67,7 @@ class BenchesTest {
                 "end-to-end",
                 "--rates=200",
                 "--seconds=1",
+                "--warm-up=1",
                 "--few=100",
                 "--many=200",
                 "--runs=1");

@@ -21,6 +21,23 @@ class FaultCampaignTest {
     }
 
     @Test
+    @Tag("long")
+    void fortyKillsLeaveNoDifference() throws Exception {
+        FaultReport report = new FaultCampaign(
+                        folder,
+                        2000,
+                        40,
+                        3,
+                        Duration.ofSeconds(1),
+                        Set.of("kill", "marked"),
+                        FaultCampaign.PARTS,
+                        System.out)
+                .run();
+        proves(report, 20);
+        assertThat(report.effectiveCalls()).isPositive();
+    }
+
+    @Test
     @Tag("faults")
     void membershipsAreWrittenBackOnceThoughAnythingMayFail() throws Exception {
         FaultReport report = new FaultCampaign(
@@ -28,6 +45,18 @@ class FaultCampaignTest {
                 .run();
         proves(report, 1);
         assertThat(report.effectiveCalls()).isPositive();
+    }
+
+    @Test
+    @Tag("faults")
+    void clocksThatAreSetLeaveNoDifference() throws Exception {
+        assertThat(Clocks.find(folder))
+                .as("libfaketime (expected: Debian's package libfaketime is installed)")
+                .isPresent();
+        Set<String> parts = Set.of(FaultCampaign.DIRECTORY, FaultCampaign.POISON);
+        proves(
+                new FaultCampaign(folder, 2000, 10, 3, Duration.ofSeconds(1), Set.of("clock"), parts, System.out).run(),
+                1);
     }
 
     @Test

@@ -3,15 +3,8 @@ package io.elder.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
 import io.elder.embedded.servers.EmbeddedDatabase;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -25,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.yaml.snakeyaml.Yaml;
@@ -50,14 +44,13 @@ class RolesAsComposedTest {
     @TempDir
     static Path folder;
 
-    private final List<String> schemas = new ArrayList<>();
-
     @Test
+    @Tag("long")
     void oneJobRunsThroughAllServices() throws Exception {
         Path home = layOut();
         Map<String, Map<String, Object>> services = services();
-        HttpServer registry = registry();
-        try (FaultDirectory directory = new FaultDirectory(200, 7);
+        try (RegistryServer registry = new RegistryServer("/apis/ccompat/v7");
+                FaultDirectory directory = new FaultDirectory(200, 7);
                 Servers servers =
                         Servers.empty(folder, EmbeddedDatabase.Durability.FAST, Map.of(), AskingBroker.settings());
                 Connection connection = servers.connect();
@@ -67,7 +60,7 @@ class RolesAsComposedTest {
             Map<String, String> addresses = Map.of(
                     "kafka:9092", servers.broker().bootstrapServers(),
                     "postgres:5432", "127.0.0.1:" + servers.database().port(),
-                    "registry:8081", "127.0.0.1:" + registry.getAddress().getPort());
+                    "registry:8081", "127.0.0.1:" + registry.port());
             for (Map.Entry<String, Map<String, Object>> service : services.entrySet()) {
                 if (!"elder-worker".equals(service.getValue().get("image"))) {
                     continue;
@@ -111,7 +104,7 @@ class RolesAsComposedTest {
                                     connection,
                                     "select string_agg(distinct usename, ',') from pg_stat_activity where datname = 'elder' and application_name like '%sink%'"))
                     .isEqualTo("elder_worker");
-            assertThat(schemas).isNotEmpty();
+            assertThat(registry.subjectsWith("")).isNotEmpty();
             for (String service : services.keySet()) {
                 Path log = processes.log(service);
                 assertThat(Files.exists(log) ? read(log) : "").as(service).doesNotContain("AuthorizationException");
@@ -145,8 +138,6 @@ class RolesAsComposedTest {
                             one -> assertThat(one)
                                     .startsWith("identity_group_memberships: gone instead of deleted softly: 1,"),
                             one -> assertThat(one).startsWith("dependencies: missing: 1,"));
-        } finally {
-            registry.stop(0);
         }
     }
 
@@ -218,37 +209,6 @@ class RolesAsComposedTest {
                 .as("variable " + variable.group(1) + " of docker-compose.yml")
                 .isNotNull();
         return Matcher.quoteReplacement(value);
-    }
-
-    /** The calls of a Confluent-compatible registry that serializers make. */
-    private HttpServer registry() throws IOException {
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.createContext("/apis/ccompat/v7/", this::answer);
-        server.start();
-        return server;
-    }
-
-    private void answer(HttpExchange exchange) throws IOException {
-        ObjectMapper json = new ObjectMapper();
-        String path = exchange.getRequestURI().getPath();
-        String answer;
-        if (exchange.getRequestMethod().equals("POST")) {
-            JsonNode body = json.readTree(exchange.getRequestBody());
-            String schema = body.get("schema").asText();
-            if (!schemas.contains(schema)) {
-                schemas.add(schema);
-            }
-            answer = json.createObjectNode()
-                    .put("id", schemas.indexOf(schema) + 1)
-                    .toString();
-        } else {
-            int id = Integer.parseInt(path.substring(path.lastIndexOf('/') + 1));
-            answer = json.createObjectNode().put("schema", schemas.get(id - 1)).toString();
-        }
-        byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
-        exchange.sendResponseHeaders(200, bytes.length);
-        exchange.getResponseBody().write(bytes);
-        exchange.close();
     }
 
     private static void execute(Connection connection, String sql) throws SQLException {

@@ -9,6 +9,7 @@ import io.elder.runtime.Component;
 import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
+import io.elder.runtime.WholeTopics;
 import io.elder.schemas.Topics;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -31,12 +32,10 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -277,24 +276,15 @@ public final class JobPoller implements Component {
         consumerSettings.put("auto.offset.reset", "earliest");
         try (var consumer =
                 new KafkaConsumer<>(consumerSettings, new StringDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = tables.keySet().stream()
-                    .flatMap(topic -> consumer.partitionsFor(topic).stream())
-                    .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (!ends.entrySet().stream().allMatch(end -> consumer.position(end.getKey()) >= end.getValue())) {
-                for (ConsumerRecord<String, byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
-                    Map<String, ObjectNode> rows = published.get(tables.get(record.topic()));
-                    Optional<ObjectNode> after = after(record.value());
-                    if (after.isPresent()) {
-                        rows.put(record.key(), after.get());
-                    } else {
-                        rows.remove(record.key());
-                    }
+            WholeTopics.read(consumer, tables.keySet(), record -> {
+                Map<String, ObjectNode> rows = published.get(tables.get(record.topic()));
+                Optional<ObjectNode> after = after(record.value());
+                if (after.isPresent()) {
+                    rows.put(record.key(), after.get());
+                } else {
+                    rows.remove(record.key());
                 }
-            }
+            });
         }
         return published;
     }

@@ -87,7 +87,7 @@ final class SchemasCommand {
             try {
                 outcome = call.of(registry, subject, schema);
             } catch (SchemaRegistryAwayException e) {
-                throw new CommandFailed(e.getMessage());
+                throw new CommandFailed(e.getMessage(), e);
             } catch (SchemaRegistryException e) {
                 outcome = new Outcome(false, "failed", "-", List.of(e.getMessage()));
             }

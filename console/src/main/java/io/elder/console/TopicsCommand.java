@@ -19,6 +19,7 @@ import picocli.CommandLine.Option;
 @Command(name = "topics", mixinStandardHelpOptions = true, description = "The pipeline's Kafka topics.")
 final class TopicsCommand {
     private static final String ROLE = "{role}";
+    private static final String PRINCIPAL = "User:elder-" + ROLE;
 
     private final Site site;
     private final Terminal terminal;
@@ -57,12 +58,12 @@ final class TopicsCommand {
     int acls(
             @Option(
                             names = "--principal",
-                            defaultValue = "User:elder-{role}",
+                            defaultValue = PRINCIPAL,
                             description = "who a role is (default: ${DEFAULT-VALUE})")
                     String principal,
             @Option(names = "--create", description = "also adds them to the cluster, as one who may") boolean create) {
         if (!principal.contains(ROLE) || principal.indexOf(':') < 1) {
-            throw new BadInput("--principal: " + principal + " (expected: such as User:elder-" + ROLE + ")");
+            throw new BadInput("--principal: " + principal + " (expected: such as " + PRINCIPAL + ")");
         }
         KafkaClients kafka = site.kafka();
         List<List<String>> rows = new ArrayList<>();

@@ -44,6 +44,7 @@ final class ChurnSite implements AutoCloseable {
         }
         // What is held is another test's matter: here every change must arrive.
         settings.put("WRITEBACK_BUDGET_MIN", "1000");
+        settings.put("DELETE_BUDGET_MIN", "1000");
         settings.put("WRITEBACK_PROTECTED_GROUPS", "none");
         settings.put("WRITEBACK_CONFLICT_DELAY", "5s");
         settings.put("WRITEBACK_CONFIRMED", String.join(",", tokens.keySet()));

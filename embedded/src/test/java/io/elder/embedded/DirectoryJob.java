@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WholeTopics;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -18,7 +19,6 @@ import java.util.Properties;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.awaitility.Awaitility;
 
@@ -180,19 +180,10 @@ final class DirectoryJob implements AutoCloseable {
         try (Admin admin = Admin.create(properties);
                 KafkaConsumer<byte[], byte[]> consumer =
                         new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = admin.listTopics().names().get().stream()
-                    .flatMap(topic -> consumer.partitionsFor(topic).stream())
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                consumer.poll(Duration.ofMillis(200)).forEach(each -> {
-                    record.accept(string(each.key()));
-                    record.accept(string(each.value()));
-                });
-            }
+            WholeTopics.read(consumer, admin.listTopics().names().get(), each -> {
+                record.accept(string(each.key()));
+                record.accept(string(each.value()));
+            });
         }
     }
 

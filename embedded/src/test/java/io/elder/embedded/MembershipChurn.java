@@ -283,30 +283,40 @@ final class MembershipChurn {
     /** All that happened to the memberships that are not as they should be. */
     private String stories(Set<String> expected) throws SQLException {
         StringBuilder stories = new StringBuilder();
+        append(
+                stories,
+                "\nsync ",
+                "select p.scope || ' of ' || coalesce(r.started_at::text, 'unknown') || ': ' || coalesce(p.outcome, 'open')"
+                        + " || coalesce(', ' || p.reason, '') from pipeline.scope_progress p"
+                        + " join pipeline.runs r using (run_id) where p.scope like '" + provider
+                        + "/%member%' order by r.started_at desc limit 10");
         for (Pair pair : pairs) {
             boolean isIn = expected.contains(pair.name);
             if (isIn == watched.has(pair.name) && isIn == rows().contains(pair.name)) {
                 continue;
             }
-            List<String> story = new ArrayList<>(pair.story);
-            story.addAll(watched.story(pair.name));
-            Collections.sort(story);
             stories.append("\n")
                     .append(pair.name)
                     .append(", ")
                     .append(pair.kind)
-                    .append(":\n  ");
-            stories.append(String.join("\n  ", story));
-            try (Statement statement = database.createStatement();
-                    ResultSet row =
-                            statement.executeQuery("select to_jsonb(m)::text from identity_group_memberships m where"
-                                    + " group_id = " + pair.group + " and identity_id = " + pair.identity)) {
-                while (row.next()) {
-                    stories.append("\n  row ").append(row.getString(1));
-                }
-            }
+                    .append(":\n  ")
+                    .append(String.join("\n  ", story(pair)));
+            append(
+                    stories,
+                    "\n  row ",
+                    "select to_jsonb(m)::text from identity_group_memberships m where group_id = " + pair.group
+                            + " and identity_id = " + pair.identity);
         }
         return stories.toString();
+    }
+
+    private void append(StringBuilder stories, String what, String query) throws SQLException {
+        try (Statement statement = database.createStatement();
+                ResultSet row = statement.executeQuery(query)) {
+            while (row.next()) {
+                stories.append(what).append(row.getString(1));
+            }
+        }
     }
 
     private static void assertSame(Set<String> found, Set<String> expected, String where) {

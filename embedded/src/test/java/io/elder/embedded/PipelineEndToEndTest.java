@@ -13,6 +13,7 @@ import com.unboundid.ldap.sdk.Modification;
 import com.unboundid.ldap.sdk.ModificationType;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WholeTopics;
 import io.elder.schemas.avro.InventoryRecord;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RunEvent;
@@ -30,11 +31,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -209,26 +208,16 @@ class PipelineEndToEndTest {
     void theBindPasswordIsInNoTopicAndNoTableButTheJobsOwn() throws Exception {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", pipeline.bootstrapServers());
-        long records = 0;
+        AtomicLong records = new AtomicLong();
         try (Admin admin = Admin.create(properties);
                 KafkaConsumer<byte[], byte[]> consumer =
                         new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            Set<String> topics = admin.listTopics().names().get();
-            List<TopicPartition> partitions = topics.stream()
-                    .flatMap(topic -> consumer.partitionsFor(topic).stream())
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
-                    records++;
-                    assertThat(string(record.key()) + string(record.value())).doesNotContain(PASSWORD);
-                }
-            }
+            WholeTopics.read(consumer, admin.listTopics().names().get(), record -> {
+                records.incrementAndGet();
+                assertThat(string(record.key()) + string(record.value())).doesNotContain(PASSWORD);
+            });
         }
-        assertThat(records).isGreaterThan(PEOPLE);
+        assertThat(records.get()).isGreaterThan(PEOPLE);
         for (String table : List.of(
                 "discovery_history",
                 "entities",

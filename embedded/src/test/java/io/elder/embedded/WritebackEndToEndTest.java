@@ -11,6 +11,7 @@ import io.elder.estate.Site;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
+import io.elder.runtime.WholeTopics;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
 import io.elder.schemas.serde.AvroDeserializer;
@@ -29,7 +30,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -389,17 +389,10 @@ class WritebackEndToEndTest {
         Map<String, HeldPlan> latest = new HashMap<>();
         try (KafkaConsumer<String, HeldPlan> consumer =
                 new KafkaConsumer<>(kafka.consumer("writeback-test"), new StringDeserializer(), values)) {
-            List<TopicPartition> partitions = consumer
-                    .partitionsFor(kafka.topics().held().name())
-                    .stream()
-                    .map(info -> new TopicPartition(info.topic(), info.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                consumer.poll(Duration.ofMillis(200)).forEach(record -> latest.put(record.key(), record.value()));
-            }
+            WholeTopics.read(
+                    consumer,
+                    List.of(kafka.topics().held().name()),
+                    record -> latest.put(record.key(), record.value()));
         }
         List<HeldSummary> held = new ArrayList<>();
         latest.values().forEach(plan -> {

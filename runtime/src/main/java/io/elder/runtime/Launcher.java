@@ -11,11 +11,14 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +44,9 @@ public final class Launcher {
             "org.glassfish",
             "state.change");
 
+    private static final int MOST_TRIES = 12;
+    private static final Duration BETWEEN_TRIES = Duration.ofSeconds(5);
+
     private Launcher() {}
 
     /** The environment, with {@code .env} of the working directory below it. */
@@ -61,8 +67,24 @@ public final class Launcher {
         return all;
     }
 
+    /** Why a component no longer runs. */
+    private enum End {
+        STOPPED(0),
+        NOT_STARTED(1),
+        WRONG_SETTINGS(2),
+        /** It starts anew, so there is no exit code. */
+        CLOCK_SET_BACK(-1);
+
+        private final int exitCode;
+
+        End(int exitCode) {
+            this.exitCode = exitCode;
+        }
+    }
+
     /**
-     * Runs until the process is told to stop.
+     * Runs until the process is told to stop. When the machine's clock is set back, the component is made anew: it would
+     * stand still until the clock was as late as it had been.
      *
      * @param args {@code NAME=value} overrides of settings
      * @return the exit code: 0 after a clean stop, 1 if it could not start, 2 for wrong settings
@@ -70,6 +92,54 @@ public final class Launcher {
     public static int run(String role, String[] args, Factory factory) {
         Settings settings = environment().with(overrides(args));
         logging(settings);
+        BlockingQueue<End> ends = new LinkedBlockingQueue<>();
+        CountDownLatch closed = new CountDownLatch(1);
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            ends.add(End.STOPPED);
+                            awaitQuietly(closed);
+                        },
+                        "shutdown"));
+        try {
+            End end = life(role, settings, factory, ends);
+            while (end == End.CLOCK_SET_BACK) {
+                end = again(role, settings, factory, ends);
+            }
+            return end.exitCode;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return End.STOPPED.exitCode;
+        } catch (RuntimeException e) {
+            // Whatever is left of it must not live on without anybody who can ask how it is.
+            LoggerFactory.getLogger(Launcher.class).error("{} could not be made or closed", role, e);
+            return End.NOT_STARTED.exitCode;
+        } finally {
+            closed.countDown();
+        }
+    }
+
+    /** What ran before may take its time to go, and holds its folder until then. */
+    private static End again(String role, Settings settings, Factory factory, BlockingQueue<End> ends)
+            throws InterruptedException {
+        for (int tries = 1; ; tries++) {
+            try {
+                return life(role, settings, factory, ends);
+            } catch (RuntimeException e) {
+                if (tries == MOST_TRIES) {
+                    throw e;
+                }
+                LoggerFactory.getLogger(Launcher.class)
+                        .warn("{} can't start anew yet, next try in {}: {}", role, BETWEEN_TRIES, e.getMessage());
+            }
+            if (ends.poll(BETWEEN_TRIES.toMillis(), TimeUnit.MILLISECONDS) == End.STOPPED) {
+                return End.STOPPED;
+            }
+        }
+    }
+
+    /** One component, from its making to its end. */
+    private static End life(String role, Settings settings, Factory factory, BlockingQueue<End> ends) {
         Metrics metrics = new Metrics();
         Component component;
         String host = settings.text("HEALTH_CHECK_HOST", "0.0.0.0");
@@ -81,35 +151,39 @@ public final class Launcher {
         } catch (SettingsException e) {
             System.err.println(role + ": these settings are wrong:");
             e.problems().forEach(problem -> System.err.println("  " + problem));
-            return 2;
+            return End.WRONG_SETTINGS;
         }
         Logger log = LoggerFactory.getLogger(Launcher.class);
-        CountDownLatch stopped = new CountDownLatch(1);
-        CountDownLatch closed = new CountDownLatch(1);
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(
-                        () -> {
-                            stopped.countDown();
-                            awaitQuietly(closed);
-                        },
-                        "shutdown"));
-        try (OpsServer ops = new OpsServer(host, port, role, component, metrics)) {
+        try (ClockSteps clock = new ClockSteps(() -> ends.add(End.CLOCK_SET_BACK));
+                OpsServer ops = new OpsServer(host, port, role, component, metrics)) {
+            clock.start();
             component.start();
             log.info("{} started, ops port {}", role, ops.port());
-            stopped.await();
+            End end = ends.take();
             log.info("{} stopping", role);
+            return end;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return End.STOPPED;
         } catch (RuntimeException e) {
             System.err.println(role + ": could not start: " + e.getMessage());
             log.debug("could not start", e);
-            return 1;
+            return End.NOT_STARTED;
         } finally {
             component.close();
             metrics.close();
-            closed.countDown();
         }
-        return 0;
+    }
+
+    /** Whatever {@code LOG_LEVEL} says: these write requests into the log as they are signed and sent, credentials and all. */
+    public static void keepSecrets() {
+        LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+        for (String library : List.of("software.amazon.awssdk", "io.fabric8.kubernetes.client.http")) {
+            ch.qos.logback.classic.Logger logger = context.getLogger(library);
+            if (logger.isDebugEnabled()) {
+                logger.setLevel(Level.INFO);
+            }
+        }
     }
 
     /** JSON lines, or text for people: {@code LOG_FORMAT}, {@code LOG_LEVEL}. */
@@ -155,6 +229,7 @@ public final class Launcher {
             List.of("com.azure", "com.microsoft.aad")
                     .forEach(library -> context.getLogger(library).setLevel(Level.OFF));
         }
+        keepSecrets();
         // A topic that was made a moment ago is not known everywhere yet: it is asked for again, an error a time.
         context.getLogger("org.apache.kafka.clients.admin.internals.PartitionLeaderStrategy")
                 .setLevel(Level.OFF);

@@ -1,5 +1,6 @@
 package io.elder.runtime;
 
+import io.elder.schemas.serde.SchemaRegistry;
 import io.javalin.Javalin;
 import io.javalin.util.JavalinBindException;
 import java.util.LinkedHashMap;
@@ -18,14 +19,14 @@ public final class OpsServer implements AutoCloseable {
         server = Javalin.create(config -> {
             config.startup.showJavalinBanner = false;
             config.routes.get("/healthz", context -> {
-                Health health = component.health();
+                Health health = health(component);
                 context.status(health.ok() ? 200 : 503)
                         .json(Map.of("status", health.ok() ? "healthy" : "unhealthy", "reasons", health.reasons()));
             });
             config.routes.get("/metrics", context -> context.contentType("text/plain; version=0.0.4; charset=utf-8")
                     .result(metrics.scrape()));
             config.routes.get("/status", context -> {
-                Health health = component.health();
+                Health health = health(component);
                 Map<String, Object> status = new LinkedHashMap<>();
                 status.put("service", "elder-worker");
                 status.put("role", service);
@@ -42,6 +43,11 @@ public final class OpsServer implements AutoCloseable {
             throw new PortTakenException("HEALTH_CHECK_PORT", host, port, e);
         }
         LOG.info("{}: /healthz, /metrics and /status on http://{}:{}", service, host, server.port());
+    }
+
+    /** Who knows all schemas that it needs is well without a registry; who has to ask for one is not. */
+    private static Health health(Component component) {
+        return Health.all(component.health(), new Health(SchemaRegistry.troubles()));
     }
 
     public int port() {

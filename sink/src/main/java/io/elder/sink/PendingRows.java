@@ -120,11 +120,15 @@ final class PendingRows {
      */
     List<InventoryWriter.Incoming> takeReady(boolean organizationsAreMade, boolean organizationsHaveStandIn)
             throws SQLException {
-        String there = Stream.of(ElderTable.values())
-                .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = ANY (p.missing))")
+        String isThere = Stream.of(ElderTable.values())
+                .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = wanted.key)")
                 .collect(Collectors.joining(" OR "));
-        String sql = "DELETE FROM pipeline.pending_rows WHERE source_key IN (SELECT p.source_key"
-                + " FROM pipeline.pending_rows p WHERE " + there
+        // Many wait for the same, for ever if nobody may read it: each key is looked for once, not once a row.
+        String sql = "WITH wanted AS MATERIALIZED (SELECT DISTINCT unnest(missing) AS key FROM pipeline.pending_rows),"
+                + " there AS MATERIALIZED (SELECT key FROM wanted WHERE " + isThere + ")"
+                + " DELETE FROM pipeline.pending_rows WHERE source_key IN (SELECT p.source_key"
+                + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT w.source_key FROM there"
+                + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[there.key])"
                 + (organizationsAreMade ? " OR reason IS NOT NULL OR source_key = ANY (missing)" : "")
                 + (organizationsHaveStandIn ? " OR reason IS NOT NULL" : "")
                 // In one order: another sink may be about the same.

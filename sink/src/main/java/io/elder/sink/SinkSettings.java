@@ -32,7 +32,7 @@ public record SinkSettings(
         return new SinkSettings(
                 Database.from(settings),
                 new KafkaClients(settings),
-                settings.whole("SINK_THREADS", 1, 1, 16),
+                settings.whole("SINK_THREADS", 2, 1, 16),
                 settings.whole("SINK_BATCH_SIZE", 4000, 1, 10_000),
                 settings.duration("SINK_SETTLE_INTERVAL", Duration.ofSeconds(5)),
                 settings.duration("SINK_RETRY_AT_MOST", Duration.ofSeconds(5)),

@@ -46,6 +46,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -116,6 +117,7 @@ final class SinkLoopTest {
     }
 
     @Test
+    @Tag("long")
     void aDatabaseThatIsAwayIsWaitedFor() throws Exception {
         Path own = directory.resolve("away");
         EmbeddedDatabase away = EmbeddedDatabase.start(own, 0, EmbeddedDatabase.Durability.FAST);

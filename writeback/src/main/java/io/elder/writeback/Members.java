@@ -104,19 +104,10 @@ final class Members {
      * this member, is an import and no word: an echo of theirs, or against what they want.
      */
     boolean isGranted(Member member, long decidedAt) {
-        boolean isOwned = member.intent != Presence.UNKNOWN;
-        for (int id : rows(member)) {
-            Row row = stores.rows().get(Integer.toString(id));
-            if (row == null || !row.isLive()) {
-                continue;
-            }
-            boolean isOverruled =
-                    row.isImport() && (row.grantedAt() > decidedAt || (isOwned && row.grantedAt() > member.ownedSince));
-            if (!isOverruled) {
-                return true;
-            }
-        }
-        return false;
+        long until = member.intent == Presence.UNKNOWN ? decidedAt : Math.min(decidedAt, member.ownedSince);
+        return rows(member).stream()
+                .map(id -> stores.rows().get(Integer.toString(id)))
+                .anyMatch(row -> row != null && row.isLive() && (!row.isImport() || row.grantedAt() <= until));
     }
 
     /** Puts a change where it waits for its transaction to be judged. */

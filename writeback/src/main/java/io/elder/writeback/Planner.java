@@ -209,7 +209,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         boolean hasMoved = old != null && (old.group() != group || old.identity() != identity);
         boolean wasLive = old != null && old.isLive();
         if (wasLive && now.isLive() && !hasMoved) {
-            now = old.isOpen() ? now.following(old).after(old) : now.following(old);
+            now = now.following(old);
         }
         if (hasMoved) {
             unindex(id, old);

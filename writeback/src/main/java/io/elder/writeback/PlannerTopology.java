@@ -67,23 +67,12 @@ final class PlannerTopology {
         StringSerializer key = new StringSerializer();
         ByteArrayDeserializer in = new ByteArrayDeserializer();
         ByteArraySerializer asItWas = new ByteArraySerializer();
-        List<String> rawTopics = WritebackSettings.PROVIDERS.stream()
-                .filter(Topics.PROVIDERS::contains)
-                .map(provider -> topics.raw(provider).name())
-                .toList();
 
         Topology topology = new Topology();
         // Tasks of their own: a full sync's backlog is not in the way of what people change.
         Map<String, List<String>> intakes = new LinkedHashMap<>();
-        intakes.put(
-                "rows",
-                List.of(
-                        topics.cdc(Intake.GROUPS).name(),
-                        topics.cdc(Intake.IDENTITIES).name(),
-                        topics.cdc(Intake.MEMBERSHIPS).name()));
-        List<String> syncs = new ArrayList<>(rawTopics);
-        syncs.add(topics.inventory().name());
-        intakes.put("syncs", syncs);
+        intakes.put("rows", rows(topics));
+        intakes.put("syncs", syncs(topics));
         intakes.forEach((intake, from) -> {
             String heardOf = EVENTS + "-of-" + intake;
             String refused = DEADLETTER + "-of-" + intake;
@@ -111,20 +100,34 @@ final class PlannerTopology {
         return topology;
     }
 
+    private static List<String> rows(Topics topics) {
+        return List.of(
+                topics.cdc(Intake.GROUPS).name(),
+                topics.cdc(Intake.IDENTITIES).name(),
+                topics.cdc(Intake.MEMBERSHIPS).name());
+    }
+
+    private static List<String> syncs(Topics topics) {
+        List<String> syncs = new ArrayList<>();
+        WritebackSettings.PROVIDERS.forEach(
+                provider -> syncs.add(topics.raw(provider).name()));
+        syncs.add(topics.inventory().name());
+        return syncs;
+    }
+
     /** All that are read and written. */
     static List<String> topics(Topics topics) {
-        List<Topic<?>> all = new ArrayList<>(List.of(
-                topics.cdc(Intake.GROUPS),
-                topics.cdc(Intake.IDENTITIES),
-                topics.cdc(Intake.MEMBERSHIPS),
-                topics.inventory(),
+        List<String> all = new ArrayList<>(rows(topics));
+        all.addAll(syncs(topics));
+        for (Topic<?> topic : List.of(
                 topics.writebackEvents(),
                 topics.writebackPlans(),
                 topics.writebackResults(),
                 topics.held(),
-                topics.deadletter()));
-        WritebackSettings.PROVIDERS.forEach(provider -> all.add(topics.raw(provider)));
-        return all.stream().map(Topic::name).toList();
+                topics.deadletter())) {
+            all.add(topic.name());
+        }
+        return all;
     }
 
     static <T extends SpecificRecord> Deserializer<T> reader(Class<T> type, Map<String, Object> configuration) {

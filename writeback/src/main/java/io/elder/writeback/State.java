@@ -78,20 +78,20 @@ final class State {
             return new Row(group, identity, live, expiresAt, position, open, origin, at, grantedAt, since);
         }
 
-        /** A new version of a row that grants the same still. */
+        /** A new version of a row that grants the same still: it stays whose it was, and an open word was said when it was. */
         Row following(Row old) {
-            return new Row(group, identity, isLive, expiresAt, position, isOpen, old.origin, at, old.grantedAt, since);
+            long said = old.isOpen ? old.said() : 0;
+            return new Row(
+                    group, identity, isLive, expiresAt, position, old.isOpen, old.origin, at, old.grantedAt, said);
         }
 
-        /** A new version of a row whose word is still open: it was said when it was. */
-        Row after(Row old) {
-            long said = old.since > 0 ? old.since : old.position;
-            return new Row(group, identity, isLive, expiresAt, position, true, origin, at, grantedAt, said);
+        private long said() {
+            return since > 0 ? since : position;
         }
 
         /** Whether what it means was said before this place in the log. */
         boolean isOlderThan(long place) {
-            return (since > 0 ? since : position) < place;
+            return said() < place;
         }
 
         /** Positions begin anew in a database that was restored elsewhere; time does not. */

@@ -5,6 +5,7 @@ import io.elder.runtime.Component;
 import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
+import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import io.elder.schemas.ScopeKey;
 import io.elder.schemas.Topics;
@@ -68,6 +69,11 @@ public final class Fetcher implements Component {
                     slots,
                     this::bury));
         }
+    }
+
+    /** How connectors are configured: by these settings, and by the files that they name. */
+    public static Jobs connectors(Settings settings) {
+        return jobs(FetcherSettings.from(settings), Optional.empty(), List.of());
     }
 
     static JobConfig jobs(FetcherSettings settings, Optional<DataSource> database, Collection<Provider<?>> providers) {

@@ -1,5 +1,6 @@
 package io.elder.fetch;
 
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
@@ -8,14 +9,21 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** Takes known secret values out of text that is about to leave the process. */
 public final class Redactor {
+    private static final String MASK = "***";
+    private static final Pattern ESCAPE = Pattern.compile("%[0-9A-F]{2}");
     private static final int LONGEST_MESSAGE = 2000;
 
     /** A value this short is no secret, and masking it would make any text unreadable. */
     private static final int SHORTEST_SECRET = 3;
+
+    /** What gives access by its form, whoever made it: what follows a scheme of RFC 9110 section 11, and the tokens of RFC 7519. */
+    private static final Pattern BY_FORM = Pattern.compile(
+            "(?i)\\b(basic|bearer|ssws)\\s+(?=\\S*\\d)[\\w.~+/=-]{8,}|\\beyJ[\\w-]{5,}\\.[\\w-]+(\\.[\\w-]*)?");
 
     private final List<String> secrets;
 
@@ -23,19 +31,36 @@ public final class Redactor {
         this.secrets = secrets;
     }
 
-    /** Knows these values, also base64- and URL-encoded. */
+    /** Knows these values, also as base64, JSON, XML and URLs have them. */
     public static Redactor of(Collection<String> values) {
         return new Redactor(values.stream()
                 .map(String::strip)
                 .filter(value -> value.length() >= SHORTEST_SECRET)
-                .flatMap(value -> Stream.of(
-                        value,
-                        URLEncoder.encode(value, StandardCharsets.UTF_8),
-                        Base64.getEncoder().encodeToString(value.getBytes(StandardCharsets.UTF_8))))
+                .flatMap(Redactor::forms)
                 .distinct()
                 // The longest first: a secret may contain another.
                 .sorted(Comparator.comparingInt(String::length).reversed())
                 .toList());
+    }
+
+    private static Stream<String> forms(String value) {
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        String url = URLEncoder.encode(value, StandardCharsets.UTF_8);
+        String json = new String(JsonStringEncoder.getInstance().quoteAsString(value));
+        String xml = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
+        return Stream.of(
+                value,
+                url,
+                url.replace("+", "%20"),
+                ESCAPE.matcher(url).replaceAll(escape -> escape.group().toLowerCase(Locale.ROOT)),
+                Base64.getEncoder().encodeToString(bytes),
+                Base64.getUrlEncoder().withoutPadding().encodeToString(bytes),
+                json,
+                json.replace("/", "\\/"),
+                xml,
+                xml.replace("\"", "&quot;"),
+                xml.replace("\"", "&quot;").replace("'", "&apos;"),
+                xml.replace("\"", "&#34;").replace("'", "&#39;"));
     }
 
     /** Knows the values of all settings whose name says that they are secret. */
@@ -61,9 +86,11 @@ public final class Redactor {
 
     public String redact(String text) {
         String redacted = text;
+        // Those that are known first: what is left of a token that holds one has no form.
         for (String secret : secrets) {
-            redacted = redacted.replace(secret, "***");
+            redacted = redacted.replace(secret, MASK);
         }
+        redacted = BY_FORM.matcher(redacted).replaceAll(MASK);
         return redacted.length() <= LONGEST_MESSAGE ? redacted : redacted.substring(0, LONGEST_MESSAGE - 3) + "...";
     }
 }

@@ -96,10 +96,6 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
             MDC.put("job", task.getJobId().toString());
         }
         try (Session session = new Session(task, isAbandoned)) {
-            if (retries.clock().instant().isAfter(task.getDeadline())) {
-                LOG.warn("run {}: not started, its deadline {} has passed", task.getRunId(), task.getDeadline());
-                return;
-            }
             switch (task.getBody()) {
                 case PlanTask unused -> plan(session);
                 case FetchTask fetch -> fetch(session, fetch);
@@ -581,7 +577,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                     throw e;
                 } catch (Exception e) {
                     if (verdict(e) instanceof Verdict.Gone) {
-                        LOG.debug("skipped: gone since it was listed", e);
+                        LOG.debug("skipped: gone since it was listed: {}", describe(e));
                         return null;
                     }
                     throw e;

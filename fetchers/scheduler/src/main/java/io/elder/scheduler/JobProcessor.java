@@ -187,11 +187,12 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
                 job.lastStartedAt == null || now.isAfter(job.lastStartedAt) ? now : job.lastStartedAt.plusMillis(1);
         run.runId = RunId.next(key, run.startedAt).toString();
         run.provider = job.row.provider();
-        run.deadline = run.startedAt.plus(inputs.settings().jobTimeout());
+        run.deadline = now.plus(inputs.settings().jobTimeout());
         job.started(run);
         Integer jobId = jobId(run);
         LOG.info("run {} of {} started: {}", run.runId, run.provider, trigger);
-        tell(run, new RunStarted(jobId, trigger, run.deadline));
+        // Runs are told apart by it, so it is not the clock's time if that is before the last run's.
+        tell(run, run.startedAt, new RunStarted(jobId, trigger, run.deadline));
         if (inputs.settings().providers().contains(run.provider)) {
             task(run, run.runId, new PlanTask());
             save(key, job);
@@ -317,6 +318,8 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
                         ? why.toString()
                         : failed.size() + " of " + (sealed.size() + failed.size()) + " scopes failed: " + why;
         Instant next = job.finished(status, now);
+        // Less than nothing if the clock was ahead when it started.
+        Duration took = now.isAfter(run.startedAt) ? Duration.between(run.startedAt, now) : Duration.ZERO;
         LOG.info(
                 "run {} of {} {}: sealed={} failed={} discovered={} millis={}{}",
                 run.runId,
@@ -325,11 +328,10 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
                 sealed.size(),
                 failed.size(),
                 run.discovered,
-                Duration.between(run.startedAt, now).toMillis(),
+                took.toMillis(),
                 error == null ? "" : " " + error);
         tellFinished(run, status, error, next, sealed, failed);
-        inputs.listener()
-                .finished(run.provider, job.isConnector, status, failed.size(), Duration.between(run.startedAt, now));
+        inputs.listener().finished(run.provider, job.isConnector, status, failed.size(), took);
         if (job.row == null) {
             jobs.remove(key);
             store.delete(key);
@@ -364,6 +366,7 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
             isLast = from == sealed.size() + failed.size();
             tell(
                     run,
+                    now(),
                     new RunFinished(
                             status,
                             error,
@@ -401,8 +404,8 @@ final class JobProcessor implements Processor<String, byte[], String, Object> {
         context.forward(new Record<>(key, task, now().toEpochMilli()), SchedulerTopology.TASKS);
     }
 
-    private void tell(JobState.ActiveRun run, Object body) {
-        RunEvent event = new RunEvent(run.runId, run.provider, now(), body);
+    private void tell(JobState.ActiveRun run, Instant at, Object body) {
+        RunEvent event = new RunEvent(run.runId, run.provider, at, body);
         context.forward(new Record<>(run.runId, event, now().toEpochMilli()), SchedulerTopology.EVENTS);
     }
 

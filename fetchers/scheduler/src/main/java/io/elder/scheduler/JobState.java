@@ -134,6 +134,7 @@ final class JobState {
         }
         // Else nothing would run until the clock is where it was.
         Instant from = isAhead ? aheadSince : last;
+        // A pause that is longer than the longest was noted by a clock that was ahead, or is the schedule's own.
         boolean mayRun = notBefore == null || !notBefore.isAfter(now) || notBefore.isAfter(now.plus(LAST_BACK_OFF));
         boolean isDue =
                 mayRun && row.next(from).filter(next -> !next.isAfter(now)).isPresent();

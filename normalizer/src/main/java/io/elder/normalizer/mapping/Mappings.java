@@ -1,7 +1,9 @@
 package io.elder.normalizer.mapping;
 
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** The mappings of all providers. */
 public final class Mappings {
@@ -19,15 +21,18 @@ public final class Mappings {
             new OktaMapping(),
             new VcenterMapping());
 
+    private static final Map<String, Mapping> BY_PROVIDER =
+            ALL.stream().collect(Collectors.toUnmodifiableMap(Mapping::provider, mapping -> mapping));
+
     private Mappings() {}
 
     /** The rows of a resource. Throws {@link RejectedRecord} where it can't be understood. */
     public static List<Output> map(String key, String payload) {
         Raw raw = Raw.of(key, payload);
-        Mapping mapping = ALL.stream()
-                .filter(one -> one.provider().equals(raw.key().provider()))
-                .findFirst()
-                .orElseThrow(() -> new UnmappedValue("provider", raw.key().provider(), "one that has a mapping"));
+        Mapping mapping = BY_PROVIDER.get(raw.key().provider());
+        if (mapping == null) {
+            throw new UnmappedValue("provider", raw.key().provider(), "one that has a mapping");
+        }
         Function<Raw, List<Output>> kind = mapping.kinds().get(raw.key().kind());
         if (kind == null) {
             throw new UnmappedValue(

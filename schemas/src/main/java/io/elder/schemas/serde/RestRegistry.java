@@ -48,7 +48,12 @@ final class RestRegistry implements SchemaRegistry {
     private static final Duration PAUSE = Duration.ofMillis(500);
     private static final Map<Object, RestRegistry> REGISTRIES = new ConcurrentHashMap<>();
 
+    /** Whoever waits asks more often than that: who has not asked for longer waits no more. */
+    private static final Duration FORGOTTEN = Duration.ofMinutes(1);
+
     private record Registered(String subject, Schema schema) {}
+
+    private record Trouble(String message, long sinceNanos) {}
 
     private final List<String> urls;
     private final Optional<String> authorization;
@@ -56,6 +61,7 @@ final class RestRegistry implements SchemaRegistry {
     private final Duration patience;
     private final Map<Registered, Integer> ids = new ConcurrentHashMap<>();
     private final Map<Integer, Schema> schemas = new ConcurrentHashMap<>();
+    private volatile Trouble trouble;
 
     private RestRegistry(List<String> urls, Optional<String> authorization, SSLContext tls, Duration patience) {
         this.urls = urls;
@@ -88,6 +94,15 @@ final class RestRegistry implements SchemaRegistry {
                         authorization(relevant),
                         tls(relevant),
                         Duration.ofMillis(Long.parseLong(relevant.getOrDefault(PATIENCE, DEFAULT_PATIENCE)))));
+    }
+
+    /** Why those that this process waits for give no answer. */
+    static List<String> troubles() {
+        return REGISTRIES.values().stream()
+                .map(registry -> registry.trouble)
+                .filter(each -> each != null && System.nanoTime() - each.sinceNanos() < FORGOTTEN.toNanos())
+                .map(Trouble::message)
+                .toList();
     }
 
     @Override
@@ -181,13 +196,16 @@ final class RestRegistry implements SchemaRegistry {
         long end = System.nanoTime() + patience.toNanos();
         while (true) {
             try {
-                return ask(request, path, what);
+                Optional<JsonNode> answer = ask(request, path, what);
+                trouble = null;
+                return answer;
             } catch (IOException e) {
+                String why = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+                String message =
+                        "schema registry " + String.join(", ", urls) + " could not be asked to " + what + ": " + why;
+                trouble = new Trouble(message, System.nanoTime());
                 if (System.nanoTime() > end) {
-                    throw new SchemaRegistryAwayException(
-                            "schema registry " + String.join(", ", urls) + " could not be asked to " + what + ": "
-                                    + e.getMessage(),
-                            e);
+                    throw new SchemaRegistryAwayException(message, e);
                 }
                 pause(what);
             }

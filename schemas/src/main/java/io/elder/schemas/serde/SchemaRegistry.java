@@ -35,6 +35,11 @@ public interface SchemaRegistry {
     /** The schema that has this id. */
     Schema schemaOf(int id);
 
+    /** Why registries that this process waits for give no answer; empty if none is waited for. */
+    static List<String> troubles() {
+        return RestRegistry.troubles();
+    }
+
     /** The registry that {@code schema.registry.url} names: {@code http(s)://...}, or {@code inprocess://name}. */
     static SchemaRegistry of(Map<String, ?> configuration) {
         Object url = configuration.get("schema.registry.url");

@@ -4,12 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.elder.schemas.ElderTable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -20,6 +24,69 @@ import org.junit.jupiter.params.provider.EnumSource;
 final class AccessTest {
     private static final String PASSWORD = "o'ne \"two\" \\ $1 ünicode";
     private static final String REFUSED = "42501";
+
+    /** A line per role and object; columns where not all of a table are meant. */
+    private static final String RIGHTS = """
+            WITH roles AS (
+                SELECT rolname::text AS role FROM pg_roles WHERE rolname IN ('elder_worker', 'elder_cdc', 'elder_console')),
+            relations AS (
+                SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name
+                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname IN ('public', 'pipeline') AND c.relkind IN ('r', 'p', 'v', 'm', 'S')),
+            columns AS (
+                SELECT attrelid, attname, count(*) OVER (PARTITION BY attrelid) AS of_all
+                FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped),
+            rights AS (
+                SELECT role, name, CASE WHEN count(*) = max(of_all) THEN privilege
+                    ELSE privilege || ' (' || string_agg(attname, ', ' ORDER BY attname) || ')' END AS granted
+                FROM roles, relations JOIN columns ON attrelid = oid,
+                    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) privilege
+                WHERE relkind <> 'S' AND has_column_privilege(role, oid, attname, privilege)
+                GROUP BY role, name, privilege
+                UNION ALL
+                SELECT role, name, privilege FROM roles, relations, unnest(ARRAY['DELETE', 'TRUNCATE', 'TRIGGER']) privilege
+                WHERE relkind <> 'S' AND has_table_privilege(role, oid, privilege)
+                UNION ALL
+                SELECT role, name, privilege FROM roles, relations, unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) privilege
+                WHERE relkind = 'S' AND has_sequence_privilege(role, oid, privilege)
+                UNION ALL
+                SELECT role, 'function ' || p.oid::regprocedure, 'EXECUTE' FROM roles, pg_proc p
+                WHERE pronamespace IN ('public'::regnamespace, 'pipeline'::regnamespace)
+                    AND has_function_privilege(role, p.oid, 'EXECUTE')
+                UNION ALL
+                SELECT role, 'schema ' || nspname, privilege FROM roles, pg_namespace, unnest(ARRAY['USAGE', 'CREATE']) privilege
+                WHERE nspname IN ('public', 'pipeline') AND has_schema_privilege(role, oid, privilege)
+                UNION ALL
+                SELECT role, 'database', privilege FROM roles, unnest(ARRAY['CONNECT', 'CREATE', 'TEMPORARY']) privilege
+                WHERE has_database_privilege(role, current_database(), privilege)
+                UNION ALL
+                SELECT rolname, 'server', concat_ws(', ', CASE WHEN rolsuper THEN 'SUPERUSER' END,
+                    CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
+                    CASE WHEN rolreplication THEN 'REPLICATION' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' END)
+                FROM roles JOIN pg_roles ON rolname = role
+                WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
+                UNION ALL
+                SELECT role, 'server', 'member of ' || string_agg(g.rolname, ', ' ORDER BY g.rolname)
+                FROM roles JOIN pg_roles r ON r.rolname = role JOIN pg_auth_members m ON m.member = r.oid
+                    JOIN pg_roles g ON g.oid = m.roleid GROUP BY role)
+            SELECT role || ', ' || name || ': ' || string_agg(granted, ', ' ORDER BY granted COLLATE "C")
+            FROM rights GROUP BY role, name ORDER BY role COLLATE "C", name COLLATE "C"
+            """;
+
+    /** To be read before it is agreed to: whatever is new here, somebody was given. */
+    @ParameterizedTest
+    @EnumSource
+    void whatEveryRoleMayDoIsWrittenDown(DatabaseShape shape) throws SQLException, IOException {
+        Path golden = Path.of("src/test/resources/golden/access-" + shape.name().toLowerCase(Locale.ROOT) + ".txt");
+        String found;
+        try (Connection owner = migrated(shape).connect()) {
+            found = String.join("\n", column(owner, RIGHTS)) + "\n";
+        }
+        if (Boolean.getBoolean("golden.rewrite") && System.getenv("CI") == null) {
+            Files.writeString(golden, found);
+        }
+        assertThat(found).isEqualTo(Files.readString(golden));
+    }
 
     @ParameterizedTest
     @EnumSource

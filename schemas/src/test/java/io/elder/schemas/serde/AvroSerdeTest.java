@@ -110,8 +110,12 @@ class AvroSerdeTest {
             Future<byte[]> written = threads.submit(() -> serializer.serialize("later", record("{}")));
             Thread.sleep(1200);
             assertThat(written).isNotDone();
+            assertThat(SchemaRegistry.troubles()).anySatisfy(said -> assertThat(said)
+                    .contains(url, "register io.elder.schemas.avro.RawRecord under later-value")
+                    .doesNotContain("null"));
             startRegistry(port);
             assertThat(written.get(10, TimeUnit.SECONDS)).startsWith((byte) 0);
+            assertThat(SchemaRegistry.troubles()).noneMatch(said -> said.contains(url));
         }
     }
 

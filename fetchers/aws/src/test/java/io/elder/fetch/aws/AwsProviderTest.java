@@ -82,6 +82,17 @@ class AwsProviderTest extends HttpProviderContract<AwsClient> {
     }
 
     @Override
+    protected List<String> saying(String text) {
+        String xml = xml(text);
+        return List.of(
+                error(400, "Failed", xml).body(),
+                "<ErrorResponse><Error><Type>Sender</Type><Code>Failed</Code><Message>%s</Message></Error></ErrorResponse>"
+                        .formatted(xml),
+                "<Error><Code>Failed</Code><Message>%s</Message></Error>".formatted(xml),
+                super.saying(text).getFirst());
+    }
+
+    @Override
     protected Optional<Answer> expired() {
         return Optional.of(error(400, "RequestExpired", "Request has expired."));
     }

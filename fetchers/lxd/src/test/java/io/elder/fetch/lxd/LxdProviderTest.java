@@ -34,6 +34,11 @@ class LxdProviderTest extends HttpProviderContract<LxdClient> {
     }
 
     @Override
+    protected boolean isToldSecrets() {
+        return false;
+    }
+
+    @Override
     protected Set<String> secrets() {
         return LxdVendor.secrets();
     }

@@ -36,6 +36,11 @@ public record Asked(
         return headers.getOrDefault(name.toLowerCase(Locale.ROOT), "");
     }
 
+    /** All of it, as a server that repeats what it was told would. */
+    String everything() {
+        return this + " " + headers + " " + body;
+    }
+
     private static void form(String text, Map<String, String> parameters) {
         if (text == null || text.isEmpty()) {
             return;

@@ -20,6 +20,10 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -71,6 +75,28 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
         return Optional.empty();
     }
 
+    /** A failure that gives this text for its reason, in every form in which this vendor gives reasons. */
+    protected List<String> saying(String text) {
+        ObjectNode nested = JSON.createObjectNode()
+                .put("message", text)
+                .put("errorSummary", text)
+                .put("detail", text)
+                .put("error_description", text);
+        nested.withObject("error").put("code", text).put("message", text);
+        return List.of(
+                nested.toString(),
+                JSON.createObjectNode()
+                        .put("error", text)
+                        .put("error_description", text)
+                        .toString(),
+                "<html><body>" + text + "</body></html>");
+    }
+
+    /** Text as it stands in an element. */
+    protected static String xml(String text) {
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
+    }
+
     /** Bodies of successes that hold none of what was asked for. */
     protected List<String> answersOfAnotherForm() {
         return List.of("{}", "{\"error\": {\"code\": 500, \"message\": \"Backend error\"}}", "null", "\"\"", "");
@@ -78,6 +104,11 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
 
     /** Whether records are the vendor's bytes: an SDK's classes drop what they do not know. */
     protected boolean keepsUnknownFields() {
+        return true;
+    }
+
+    /** Whether requests hold credentials: a certificate is shown to TLS and to nobody else. */
+    protected boolean isToldSecrets() {
         return true;
     }
 
@@ -289,6 +320,47 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
         assertThat(check(settings()))
                 .matches(Pattern.quote(failed) + "(bad_response|unreachable): .*")
                 .containsAnyOf("text/html", "no JSON");
+    }
+
+    /** As servers do that show a request to whoever looks for its mistake. */
+    @Test
+    void aVendorThatRepeatsWhatItIsToldGivesNothingAway() throws InterruptedException {
+        String kind = pagedRoots().getFirst();
+        Set<String> told = ConcurrentHashMap.newKeySet();
+        List<BiConsumer<ScriptedServer, BiFunction<Asked, Answer, Answer>>> where = List.of(
+                ScriptedServer::answerAll,
+                ScriptedServer::answerService,
+                (vendor, how) -> vendor.answerPages(kind, how),
+                (vendor, how) -> vendor.answerPages(ScriptedServer.NO_KIND, how));
+        for (int form = 0; form < saying("").size(); form++) {
+            boolean isPage = saying("").get(form).startsWith("<html");
+            for (int status : form == 0 ? List.of(401, 404, 500) : isPage ? List.of(200) : List.of(401)) {
+                BiFunction<Asked, Answer, Answer> repeating = repeating(status, form, told);
+                for (BiConsumer<ScriptedServer, BiFunction<Asked, Answer, Answer>> each : where) {
+                    each.accept(server, repeating);
+                    assertNoSecret(traced(() -> run(provider(), settings()).everything()));
+                    server.heal();
+                }
+            }
+        }
+        Set<String> secrets = secrets();
+        assertThat(told.stream().anyMatch(text -> !secretsIn(text, secrets).isEmpty()))
+                .as("a request held a secret, or what was given for one")
+                .isEqualTo(isToldSecrets());
+    }
+
+    private BiFunction<Asked, Answer, Answer> repeating(int status, int form, Set<String> told) {
+        return (asked, unused) -> {
+            told.add(asked.everything());
+            String body = saying(asked.everything()).get(form);
+            return Answer.of(status, body)
+                    .header("Content-Type", contentType(body))
+                    .header("Retry-After", "1");
+        };
+    }
+
+    private static String contentType(String body) {
+        return body.startsWith("{") ? "application/json" : body.startsWith("<html") ? "text/html" : "text/xml";
     }
 
     @Test

@@ -7,9 +7,11 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
+import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.elder.fetch.ConnectivityCheck;
+import io.elder.fetch.Fetcher;
 import io.elder.fetch.FetcherSettings;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
@@ -17,6 +19,7 @@ import io.elder.fetch.Provider;
 import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.Verdict;
+import io.elder.runtime.Launcher;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.PlanFailed;
 import io.elder.schemas.avro.PlannedTask;
@@ -38,6 +41,8 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -49,7 +54,11 @@ import org.slf4j.LoggerFactory;
  * what is in it.
  */
 public abstract class ProviderContract<C extends AutoCloseable> {
+    /** RFC 7519: three parts, of which the first is an object in base64url. */
+    private static final Pattern WEB_TOKEN = Pattern.compile("eyJ[\\w-]{5,}\\.[\\w-]+\\.[\\w-]+");
+
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+    private final Appender<ILoggingEvent> console = root().getAppender("console");
     private final List<TestRun<C>> runs = new ArrayList<>();
 
     protected abstract Provider<C> provider();
@@ -184,6 +193,24 @@ public abstract class ProviderContract<C extends AutoCloseable> {
     }
 
     @Test
+    void whatIsTooLateSaysSoAndReadsNothing() throws InterruptedException {
+        TestRun<C> run = run(provider(), settings());
+        List<PlannedTask> plan = run.plan();
+        run.passDeadline();
+        plan.forEach(run::fetch);
+        run.plan();
+        RecordingPublisher published = run.published();
+        assertThat(published.seals()).isEmpty();
+        assertThat(published.events(ScopeFailed.class))
+                .extracting(ScopeFailed::getReason)
+                .hasSize(plan.stream().mapToInt(task -> task.getScopes().size()).sum())
+                .isSubsetOf("timeout", "incomplete");
+        assertThat(published.events(PlanFailed.class))
+                .extracting(PlanFailed::getReason)
+                .containsExactly("timeout");
+    }
+
+    @Test
     void aPlaceThatDoesNotExistSealsNothing() throws InterruptedException {
         RecordingPublisher published = run(provider(), wrongPlace()).everything();
         assertThat(published.seals()).isEmpty();
@@ -250,34 +277,68 @@ public abstract class ProviderContract<C extends AutoCloseable> {
 
     @Test
     void secretsAreInNoRecordNoEventAndNoLog() throws InterruptedException {
-        List<RecordingPublisher> all = List.of(
-                run(provider(), settings()).everything(),
-                run(provider(), wrongCredentials()).everything(),
-                run(provider(), wrongPlace()).everything());
-        for (RecordingPublisher published : all) {
-            published.records().forEach(record -> assertNoSecret(record.payload()));
-            published.events().forEach(event -> assertNoSecret(event.toString()));
+        assertNoSecret(traced(() -> run(provider(), settings()).everything()));
+        assertNoSecret(traced(() -> run(provider(), wrongCredentials()).everything()));
+        assertNoSecret(traced(() -> run(provider(), wrongPlace()).everything()));
+    }
+
+    @FunctionalInterface
+    interface Reading {
+        RecordingPublisher read() throws InterruptedException;
+    }
+
+    /** All that a reading publishes and, at the finest level, writes into the log. */
+    final List<String> traced(Reading reading) throws InterruptedException {
+        log.list.clear();
+        Level before = root().getLevel();
+        root().setLevel(Level.TRACE);
+        Launcher.keepSecrets();
+        root().detachAppender(console);
+        RecordingPublisher published;
+        try {
+            published = reading.read();
+        } finally {
+            root().addAppender(console);
+            root().setLevel(before);
         }
+        List<String> texts = new ArrayList<>();
+        published.records().forEach(record -> texts.add(record.payload()));
+        published.events().forEach(event -> texts.add(event.toString()));
         for (ILoggingEvent event : List.copyOf(log.list)) {
-            if (event.getLevel().isGreaterOrEqual(Level.INFO)
-                    || event.getLoggerName().startsWith("io.elder")) {
-                assertNoSecret(event.getFormattedMessage());
-                if (event.getThrowableProxy() != null) {
-                    assertNoSecret(ThrowableProxyUtil.asString(event.getThrowableProxy()));
-                }
+            texts.add(event.getLoggerName() + ": " + event.getFormattedMessage());
+            if (event.getThrowableProxy() != null) {
+                texts.add(event.getLoggerName() + ": " + ThrowableProxyUtil.asString(event.getThrowableProxy()));
+            }
+        }
+        return texts;
+    }
+
+    final void assertNoSecret(String... texts) {
+        assertNoSecret(List.of(texts));
+    }
+
+    final void assertNoSecret(List<String> texts) {
+        Set<String> secrets = secrets();
+        assertThat(secrets).isNotEmpty();
+        for (String text : texts) {
+            for (String secret : secretsIn(text, secrets)) {
+                throw new AssertionError("a secret is in: " + text.replace(secret, "<here>"));
             }
         }
     }
 
-    final void assertNoSecret(String text) {
-        assertThat(secrets()).isNotEmpty();
-        secrets().forEach(secret -> assertThat(text.contains(secret))
-                .as("a secret is in: %s", text.replace(secret, "<here>"))
-                .isFalse());
+    /** Those among the secrets, and JSON Web Tokens, that a text holds. */
+    static List<String> secretsIn(String text, Set<String> secrets) {
+        List<String> found =
+                new ArrayList<>(secrets.stream().filter(text::contains).toList());
+        if (text.contains("eyJ")) {
+            WEB_TOKEN.matcher(text).results().map(MatchResult::group).forEach(found::add);
+        }
+        return found;
     }
 
     final TestRun<C> run(Provider<C> provider, Settings settings) {
-        TestRun<C> run = new TestRun<>(provider, settings, secrets());
+        TestRun<C> run = new TestRun<>(provider, Fetcher.connectors(settings), 1);
         runs.add(run);
         return run;
     }

@@ -20,13 +20,14 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /** A vendor's API over real HTTP on loopback: answers by route, from fixtures, until a test breaks them. */
 public final class ScriptedServer implements AutoCloseable {
-    /** Stands for "whatever": of a kind, or a route that belongs to none. */
-    private static final String NO_KIND = "";
+    /** Of routes to what is no page. */
+    static final String NO_KIND = "";
 
     private static final String LOGIN = "login";
 
@@ -44,11 +45,11 @@ public final class ScriptedServer implements AutoCloseable {
     /** What breaks some answers: the first so many are spared, the next so many are not. */
     private static final class Fault {
         private final Predicate<Route> where;
-        private final UnaryOperator<Answer> how;
+        private final BiFunction<Asked, Answer, Answer> how;
         private int spared;
         private int times;
 
-        Fault(Predicate<Route> where, UnaryOperator<Answer> how, int spared, int times) {
+        Fault(Predicate<Route> where, BiFunction<Asked, Answer, Answer> how, int spared, int times) {
             this.where = where;
             this.how = how;
             this.spared = spared;
@@ -212,17 +213,32 @@ public final class ScriptedServer implements AutoCloseable {
 
     /** Breaks answers to requests for pages of a kind: not the first so many, then so many, or all if negative. */
     void breakPages(String kind, int spared, int times, UnaryOperator<Answer> how) {
-        faults.add(new Fault(route -> route.kind().equals(kind), how, spared, times));
+        faults.add(new Fault(route -> route.kind().equals(kind), (asked, answer) -> how.apply(answer), spared, times));
     }
 
     /** Answers everything alike. */
     void breakAll(UnaryOperator<Answer> how) {
-        faults.add(new Fault(route -> true, how, 0, -1));
+        answerAll((asked, answer) -> how.apply(answer));
     }
 
     /** Answers everything alike that comes after a login. */
     void breakService(UnaryOperator<Answer> how) {
+        answerService((asked, answer) -> how.apply(answer));
+    }
+
+    /** Answers by what is asked, and by what it would have answered. */
+    void answerAll(BiFunction<Asked, Answer, Answer> how) {
+        faults.add(new Fault(route -> true, how, 0, -1));
+    }
+
+    /** The same, for all that comes after a login. */
+    void answerService(BiFunction<Asked, Answer, Answer> how) {
         faults.add(new Fault(route -> !route.kind().equals(LOGIN), how, 0, -1));
+    }
+
+    /** The same, for pages of a kind. */
+    void answerPages(String kind, BiFunction<Asked, Answer, Answer> how) {
+        faults.add(new Fault(route -> route.kind().equals(kind), how, 0, -1));
     }
 
     void heal() {
@@ -261,7 +277,7 @@ public final class ScriptedServer implements AutoCloseable {
         });
         for (Fault fault : faults) {
             if (fault.strikes(route)) {
-                return fault.how.apply(route.answer());
+                return fault.how.apply(request, route.answer());
             }
         }
         return route.answer();

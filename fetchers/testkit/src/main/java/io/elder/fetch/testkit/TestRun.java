@@ -25,6 +25,8 @@ import java.util.List;
  * the run's clock believes that they were.
  */
 public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
+    private static final Duration LASTS = Duration.ofMinutes(10);
+
     private final RecordingPublisher published = new RecordingPublisher();
     private final List<Duration> pauses = Collections.synchronizedList(new ArrayList<>());
     private final String provider;
@@ -84,6 +86,11 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
         }
     }
 
+    /** From now on the run is over. */
+    public void passDeadline() {
+        pause(LASTS);
+    }
+
     public RecordingPublisher published() {
         return published;
     }
@@ -100,6 +107,6 @@ public final class TestRun<C extends AutoCloseable> implements AutoCloseable {
     }
 
     private void run(Object body) throws InterruptedException {
-        runner.run(new Task("1.test", null, provider, startedAt, startedAt.plusSeconds(600), body), () -> false);
+        runner.run(new Task("1.test", null, provider, startedAt, startedAt.plus(LASTS), body), () -> false);
     }
 }

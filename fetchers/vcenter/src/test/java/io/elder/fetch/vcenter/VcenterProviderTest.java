@@ -52,6 +52,15 @@ class VcenterProviderTest extends HttpProviderContract<VcenterClient> {
     }
 
     @Override
+    protected List<String> saying(String text) {
+        String fault = vendor().text("fault-login.xml");
+        return List.of(
+                fault.replace("Cannot complete login", xml(text)),
+                fault.replace("InvalidLogin", "NotSupported").replace("Cannot complete login", xml(text)),
+                "<html><body>" + xml(text) + "</body></html>");
+    }
+
+    @Override
     protected Optional<Answer> expired() {
         return Optional.of(VcenterVendor.fault(vendor(), "session"));
     }
