@@ -2,6 +2,7 @@ package io.elder.console;
 
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.TopicCreation;
+import io.elder.schemas.ElderTable;
 import io.elder.schemas.Topic;
 import io.elder.schemas.Topics;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
@@ -62,7 +64,8 @@ public final class Rebuild {
      * How far the rebuild is.
      *
      * @param rawTotal records to replay, control records included
-     * @param sinkRemaining records of {@code inventory} that are not in the database yet
+     * @param sinkRemaining records of {@code inventory} that are not in the database yet, and rows that do not refer yet to
+     *     what is there
      */
     public record Progress(long rawDone, long rawTotal, long sinkRemaining) {
         public boolean normalized() {
@@ -218,7 +221,8 @@ public final class Rebuild {
                 boolean tail = end.getValue() > read && end.getValue() - read <= TAIL;
                 done += (tail && records(end.getKey(), read) == 0 ? end.getValue() : read) - start;
             }
-            return new Progress(done, total, sinkRemaining());
+            long remaining = sinkRemaining();
+            return new Progress(done, total, remaining > 0 ? remaining : unsettled());
         }
     }
 
@@ -245,6 +249,24 @@ public final class Rebuild {
             }
         }
         return remaining;
+    }
+
+    /**
+     * Two transactions of the sink do not see each other: what one wrote for a row of the other is put together when the
+     * sink settles, seconds after it has written all.
+     */
+    private long unsettled() throws SQLException {
+        String isThere = Stream.of(ElderTable.values())
+                .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = w.key)")
+                .collect(Collectors.joining(" OR "));
+        try (Connection connection = database.getConnection();
+                PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM ("
+                        + "SELECT target_key AS key FROM pipeline.pending_links"
+                        + " UNION ALL SELECT unnest(missing) FROM pipeline.pending_rows) w WHERE " + isThere);
+                ResultSet row = statement.executeQuery()) {
+            row.next();
+            return row.getLong(1);
+        }
     }
 
     /** Counted by reading: an end offset counts the marks of transactions too. */

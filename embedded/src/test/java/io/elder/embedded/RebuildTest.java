@@ -142,6 +142,7 @@ class RebuildTest {
             Rebuild rebuild = new Rebuild(new KafkaClients(running), database, folder.resolve("state"));
             assertThatThrownBy(() -> rebuild.reset(false, said -> {}))
                     .hasMessageContaining("normalizer and sink still run (expected: stopped");
+            aRowThatDoesNotReferYetIsWaitedFor(rebuild);
         }
 
         pipeline.close();
@@ -174,6 +175,26 @@ class RebuildTest {
         awaitRuns(3);
         assertThat(rows("select count(*) from identities where email = 'p5@new.test'"))
                 .containsExactly("1");
+    }
+
+    /** As two transactions leave it that could not see each other: one wrote a person, the other the person's unit. */
+    private void aRowThatDoesNotReferYetIsWaitedFor(Rebuild rebuild) throws SQLException {
+        assertThat(rebuild.progress().done()).isTrue();
+        try (Connection somebody = pipeline.database().connect("elder")) {
+            somebody.setAutoCommit(false);
+            try (PreparedStatement lock =
+                    somebody.prepareStatement("select from identities where username = 'ldap:p7' for update")) {
+                lock.execute();
+            }
+            rows("insert into pipeline.pending_links (table_name, source_key, reference, target_key)"
+                    + " select 'identities', i.source_key, 'organization', o.source_key"
+                    + " from identities i join organizations o on o.id = i.organization_id"
+                    + " where i.username = 'ldap:p7' returning 1");
+            assertThat(rebuild.progress())
+                    .returns(1L, Rebuild.Progress::sinkRemaining)
+                    .returns(false, Rebuild.Progress::done);
+        }
+        await().atMost(Duration.ofSeconds(30)).until(() -> rebuild.progress().done());
     }
 
     private record Shown(String out, String err) {}
