@@ -30,7 +30,8 @@ public final class BenchMain {
 
     public static void main(String[] args) {
         // The broker in this process complains of every client that is killed: that is what happens here on purpose.
-        Launcher.logging(Settings.of(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", "OFF")));
+        String level = System.getenv().getOrDefault("LOG_LEVEL", "OFF");
+        Launcher.logging(Settings.of(Map.of("LOG_FORMAT", "text", "LOG_LEVEL", level)));
         System.exit(new CommandLine(new BenchMain())
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .execute(args));

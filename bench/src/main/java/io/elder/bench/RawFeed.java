@@ -2,14 +2,15 @@ package io.elder.bench;
 
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Settings;
+import io.elder.runtime.TopicCreation;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RawResource;
 import io.elder.schemas.serde.AvroSerializer;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -31,20 +32,17 @@ final class RawFeed {
     static void createTopics(Servers servers, String prefix) throws InterruptedException, ExecutionException {
         KafkaClients kafka = kafka(servers, prefix);
         try (Admin admin = Admin.create(kafka.common())) {
-            admin.createTopics(kafka.topics().all().stream()
-                            .map(topic -> new NewTopic(
-                                            topic.name(),
-                                            Optional.of(topic.name().endsWith("raw.aws") ? PARTITIONS : 1),
-                                            Optional.of((short) 1))
+            TopicCreation.create(
+                    admin,
+                    kafka.topics().all().stream()
+                            .map(topic -> new NewTopic(topic.name(), partitions(topic.name()), (short) 1)
                                     .configs(topic.configuration()))
-                            .map(topic -> topic.name().endsWith("verdicts")
-                                            || topic.name().endsWith("inventory")
-                                    ? new NewTopic(topic.name(), PARTITIONS, (short) 1).configs(topic.configs())
-                                    : topic)
-                            .toList())
-                    .all()
-                    .get();
+                            .toList());
         }
+    }
+
+    private static int partitions(String topic) {
+        return Stream.of("raw.aws", "verdicts", "inventory").anyMatch(topic::endsWith) ? PARTITIONS : 1;
     }
 
     static KafkaClients kafka(Servers servers, String prefix) {

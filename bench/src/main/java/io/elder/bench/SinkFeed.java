@@ -1,6 +1,7 @@
 package io.elder.bench;
 
 import io.elder.runtime.KafkaClients;
+import io.elder.runtime.TopicCreation;
 import io.elder.schemas.avro.InventoryRecord;
 import io.elder.schemas.avro.Row;
 import io.elder.schemas.serde.AvroSerializer;
@@ -132,10 +133,10 @@ final class SinkFeed {
 
     private void create(String topic, int partitions) throws InterruptedException, ExecutionException {
         try (Admin admin = Admin.create(servers.kafka().common())) {
-            admin.createTopics(List.of(new NewTopic(topic, Optional.of(partitions), Optional.of((short) 1))
-                            .configs(Map.of("retention.ms", "-1"))))
-                    .all()
-                    .get();
+            TopicCreation.create(
+                    admin,
+                    List.of(new NewTopic(topic, Optional.of(partitions), Optional.of((short) 1))
+                            .configs(Map.of("retention.ms", "-1"))));
         }
     }
 

@@ -9,6 +9,7 @@ import io.elder.runtime.Component;
 import io.elder.runtime.Health;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
+import io.elder.runtime.TopicCreation;
 import io.elder.runtime.WholeTopics;
 import io.elder.schemas.Topics;
 import java.io.IOException;
@@ -300,11 +301,10 @@ public final class JobPoller implements Component {
             for (String table : Topics.CAPTURED_TABLES) {
                 var topic = kafka.topics().cdc(table);
                 try {
-                    admin.createTopics(List.of(
-                                    new NewTopic(topic.name(), kafka.partitions(), (short) kafka.replicationFactor())
-                                            .configs(topic.configuration())))
-                            .all()
-                            .get();
+                    TopicCreation.create(
+                            admin,
+                            List.of(new NewTopic(topic.name(), kafka.partitions(), (short) kafka.replicationFactor())
+                                    .configs(topic.configuration())));
                 } catch (ExecutionException e) {
                     if (!(e.getCause() instanceof TopicExistsException)) {
                         throw e;
