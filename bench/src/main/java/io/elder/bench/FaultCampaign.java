@@ -525,6 +525,8 @@ final class FaultCampaign {
                 "Okta's token", SimulatedOkta.TOKEN,
                 "the directory's password", FaultDirectory.PASSWORD,
                 "the database's password", Servers.PASSWORD,
+                "the registry's user", FaultySite.REGISTRY_USER,
+                "the registry's user as it is sent", RegistryServer.basic(FaultySite.REGISTRY_USER),
                 "a person's password", FaultSecrets.PERSONS));
         secrets.search(site, roles, folder).forEach(where -> report.difference("secret: " + where));
         report.searched(secrets.searched());

@@ -20,6 +20,8 @@ import org.apache.kafka.clients.admin.Admin;
 
 /** A broker and a database that crash, and the networks to them and to a directory, which fail. */
 final class FaultySite implements AutoCloseable {
+    static final String REGISTRY_USER = "elder:registry-password";
+
     private static final long START_SECONDS = 60;
 
     private final Path folder;
@@ -47,7 +49,7 @@ final class FaultySite implements AutoCloseable {
         brokerPort = RoleProcesses.freePort();
         toBroker = Link.to(brokerPort);
         toDirectory = Link.to(directoryPort);
-        registry = new RegistryServer("");
+        registry = new RegistryServer("", Optional.of(REGISTRY_USER));
         toRegistry = Link.to(registry.port());
         database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         toDatabase = Link.to(database.port());
@@ -72,6 +74,7 @@ final class FaultySite implements AutoCloseable {
         Map<String, String> environment =
                 Servers.environment("127.0.0.1:" + toBroker.port(), workerUrl(toDatabase), ownerUrl());
         environment.put("SCHEMA_REGISTRY_URL", "http://127.0.0.1:" + toRegistry.port());
+        environment.put("SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO", REGISTRY_USER);
         return environment;
     }
 

@@ -6,10 +6,13 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Executors;
 
 /**
@@ -23,6 +26,7 @@ final class RegistryServer implements AutoCloseable {
 
     private final HttpServer http;
     private final String path;
+    private final Optional<String> authorization;
     /** An id is a place in this list, and one more. */
     private final List<String> schemas = new ArrayList<>();
 
@@ -30,7 +34,13 @@ final class RegistryServer implements AutoCloseable {
 
     /** @param path below which the API is, such as {@code /apis/ccompat/v7}; empty if it is at the root */
     RegistryServer(String path) throws IOException {
+        this(path, Optional.empty());
+    }
+
+    /** @param user who may use it, with a password: {@code user:password} */
+    RegistryServer(String path, Optional<String> user) throws IOException {
         this.path = path;
+        this.authorization = user.map(RegistryServer::basic);
         http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         http.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
         http.createContext(path + "/", this::handle);
@@ -50,8 +60,18 @@ final class RegistryServer implements AutoCloseable {
                 .toList();
     }
 
+    /** What the user's requests have in their {@code Authorization}. */
+    static String basic(String user) {
+        return "Basic " + Base64.getEncoder().encodeToString(user.getBytes(StandardCharsets.UTF_8));
+    }
+
     private void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
+            String given = exchange.getRequestHeaders().getFirst("Authorization");
+            if (authorization.isPresent() && !authorization.get().equals(given)) {
+                exchange.sendResponseHeaders(401, -1);
+                return;
+            }
             byte[] body = exchange.getRequestBody().readAllBytes();
             String schema =
                     body.length == 0 ? null : JSON.readTree(body).path("schema").asText();
