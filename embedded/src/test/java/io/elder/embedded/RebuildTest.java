@@ -179,7 +179,7 @@ class RebuildTest {
 
     /** As two transactions leave it that could not see each other: one wrote a person, the other the person's unit. */
     private void aRowThatDoesNotReferYetIsWaitedFor(Rebuild rebuild) throws SQLException {
-        assertThat(rebuild.progress().done()).isTrue();
+        await().atMost(Duration.ofSeconds(30)).until(() -> rebuild.progress().done());
         try (Connection somebody = pipeline.database().connect("elder")) {
             somebody.setAutoCommit(false);
             try (PreparedStatement lock =
