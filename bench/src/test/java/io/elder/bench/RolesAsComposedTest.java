@@ -36,6 +36,8 @@ class RolesAsComposedTest {
             "worker-pw",
             "ELDER_CONSOLE_PASSWORD",
             "console-pw",
+            "ELDER_CDC_PASSWORD",
+            "cdc-pw",
             "POSTGRES_PASSWORD",
             "owner-pw",
             "CONSOLE_TOKEN",
