@@ -40,7 +40,7 @@ final class Adoption {
                                       AND parent_id IS NOT DISTINCT FROM n.parent_id) o ON o.id IS NOT NULL
                       WHERE NOT EXISTS (SELECT FROM organizations mine WHERE mine.source_key = n.key)
                       ORDER BY o.id, n.key) i
-                WHERE t.id = i.id
+                WHERE t.id = i.id AND t.source_key IS NULL
                 """;
         try (PreparedStatement update = connection.prepareStatement(sql)) {
             Columns.bind(update, 1, "text", candidates, Change::key);
@@ -78,7 +78,7 @@ final class Adoption {
                                                        AND m.source_key IS NULL AND m.deleted_at IS NULL
                       WHERE NOT EXISTS (SELECT FROM identity_group_memberships mine WHERE mine.source_key = n.key)
                       ORDER BY n.key, m.id) i
-                WHERE t.id = i.id
+                WHERE t.id = i.id AND t.source_key IS NULL AND t.deleted_at IS NULL
                 """;
         if (!anyByPeople()) {
             return 0;

@@ -114,6 +114,8 @@ final class Batch {
                 for (Change held : pendingRows.take(table, ofTable.keySet(), targets)) {
                     ofTable.merge(held.key(), held, (ours, theirs) -> ours.isOlderThan(theirs) ? theirs : ours);
                 }
+                // Another sink that was waited for may have left some.
+                linksWait = linksWait || pendingLinks.any();
             }
             if (!ofTable.isEmpty()) {
                 writeTable(layouts.of(connection, table), new ArrayList<>(ofTable.values()));
@@ -282,7 +284,6 @@ final class Batch {
         String[] all = keys.toArray(String[]::new);
         execute("DELETE FROM pipeline.pending_rows WHERE source_key = ANY (?)", all);
         execute("DELETE FROM pipeline.pending_links WHERE source_key = ANY (?)", all);
-        execute("DELETE FROM pipeline.name_claims WHERE source_key = ANY (?)", all);
         // The function keeps what other rows still refer to, and what is not soft-deleted.
         for (ElderTable table : List.of(ElderTable.values()).reversed()) {
             try (PreparedStatement purge = connection.prepareStatement("SELECT pipeline.purge(?, ?)")) {
@@ -295,6 +296,8 @@ final class Batch {
             }
             ids.remove(table);
         }
+        // Now that no other sink can claim one for them.
+        execute("DELETE FROM pipeline.name_claims WHERE source_key = ANY (?)", all);
     }
 
     private void writeTable(TableLayout layout, List<Change> changes) throws SQLException {

@@ -88,22 +88,30 @@ final class PendingRows {
         statement.setArray(parameter, statement.getConnection().createArrayOf("bytea", records));
     }
 
-    /** Takes out the rows of a table that have these keys, or wait for one of those that have arrived. */
+    /**
+     * Takes out the rows of a table that have these keys, or wait for one of those that have arrived. If another sink is just
+     * writing one of these keys, it is waited for: what it writes may be older than what is to be written here.
+     */
     List<Change> take(ElderTable table, Collection<String> keys, Collection<String> arrived) throws SQLException {
         List<Change> taken = new ArrayList<>();
         // A look into the index per key: one for all of them compares every row that waits with every key.
-        String sql = "DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT p.source_key"
+        // Two statements: what waited for a lock does not see what its holder put in the place of the row.
+        String sql = "SELECT 1 FROM pipeline.pending_rows WHERE source_key = ANY (?) ORDER BY source_key FOR UPDATE;"
+                + " DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT p.source_key"
                 + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT unnest(?::text[])"
                 + " UNION ALL SELECT w.source_key FROM unnest(?::text[]) AS a(key)"
                 + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[a.key])"
-                // What another sink is just writing is not waited for, or the two might wait for each other.
+                // Of these, what another sink is just writing is not waited for: it knows better.
                 + " FOR UPDATE SKIP LOCKED)"
                 + " RETURNING record, source_partition, source_offset";
         try (PreparedStatement delete = connection.prepareStatement(sql)) {
-            delete.setString(1, table.sqlName());
-            delete.setArray(2, TableLayout.texts(connection, keys.toArray(String[]::new)));
-            delete.setArray(3, TableLayout.texts(connection, arrived.toArray(String[]::new)));
-            try (ResultSet row = delete.executeQuery()) {
+            delete.setArray(1, TableLayout.texts(connection, keys.toArray(String[]::new)));
+            delete.setString(2, table.sqlName());
+            delete.setArray(3, TableLayout.texts(connection, keys.toArray(String[]::new)));
+            delete.setArray(4, TableLayout.texts(connection, arrived.toArray(String[]::new)));
+            delete.execute();
+            delete.getMoreResults();
+            try (ResultSet row = delete.getResultSet()) {
                 while (row.next()) {
                     taken.add(new Change(record(row.getBytes(1)), table, row.getInt(2), row.getLong(3)));
                 }
@@ -124,24 +132,30 @@ final class PendingRows {
                 .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = wanted.key)")
                 .collect(Collectors.joining(" OR "));
         // Many wait for the same, for ever if nobody may read it: each key is looked for once, not once a row.
-        String sql = "WITH wanted AS MATERIALIZED (SELECT DISTINCT unnest(missing) AS key FROM pipeline.pending_rows),"
-                + " there AS MATERIALIZED (SELECT key FROM wanted WHERE " + isThere + ")"
-                + " DELETE FROM pipeline.pending_rows WHERE source_key IN (SELECT p.source_key"
-                + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT w.source_key FROM there"
-                + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[there.key])"
-                + (organizationsAreMade ? " OR reason IS NOT NULL OR source_key = ANY (missing)" : "")
-                + (organizationsHaveStandIn ? " OR reason IS NOT NULL" : "")
-                // In one order: another sink may be about the same.
-                + " ORDER BY p.source_key FOR UPDATE) RETURNING record, source_partition, source_offset";
-        List<InventoryWriter.Incoming> ready = new ArrayList<>();
-        try (PreparedStatement delete = connection.prepareStatement(sql);
-                ResultSet row = delete.executeQuery()) {
-            while (row.next()) {
-                InventoryRecord record = record(row.getBytes(1));
-                ready.add(new InventoryWriter.Incoming(record.getKey(), record, row.getInt(2), row.getLong(3)));
+        String ready =
+                "WITH wanted AS MATERIALIZED (SELECT DISTINCT unnest(missing) AS key FROM pipeline.pending_rows),"
+                        + " there AS MATERIALIZED (SELECT key FROM wanted WHERE " + isThere + ") SELECT p.source_key"
+                        + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT w.source_key FROM there"
+                        + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[there.key])"
+                        + (organizationsAreMade ? " OR reason IS NOT NULL OR source_key = ANY (missing)" : "")
+                        + (organizationsHaveStandIn ? " OR reason IS NOT NULL" : "")
+                        // In one order: another sink may be about the same.
+                        + " ORDER BY p.source_key FOR UPDATE";
+        // Again, when what another sink had in hand is done: it may have put it back.
+        String sql = ready + "; DELETE FROM pipeline.pending_rows WHERE source_key IN (" + ready
+                + ") RETURNING record, source_partition, source_offset";
+        List<InventoryWriter.Incoming> taken = new ArrayList<>();
+        try (PreparedStatement delete = connection.prepareStatement(sql)) {
+            delete.execute();
+            delete.getMoreResults();
+            try (ResultSet row = delete.getResultSet()) {
+                while (row.next()) {
+                    InventoryRecord record = record(row.getBytes(1));
+                    taken.add(new InventoryWriter.Incoming(record.getKey(), record, row.getInt(2), row.getLong(3)));
+                }
             }
         }
-        return ready;
+        return taken;
     }
 
     /** The organisations that wait until they may be made, or until a person has made them. They stay where they are. */

@@ -355,25 +355,28 @@ final class RunLedger {
             }
         }
         // A job that was queued again meanwhile keeps its new time, and its new run its status.
-        String sql = "UPDATE discovery_jobs j SET last_error = ?,"
-                + " last_run_at = greatest(j.last_run_at, ?::timestamptz),"
-                + " next_run_at = CASE WHEN later.found OR NOT (j.next_run_at IS NULL OR j.next_run_at <= ?::timestamptz"
-                + " OR j.next_run_at IS NOT DISTINCT FROM ?::timestamptz) THEN j.next_run_at ELSE ?::timestamptz END,"
-                + " status = CASE WHEN later.found OR j.status = 'pending' THEN j.status ELSE ? END,"
-                + " updated_at = now()"
-                + " FROM (SELECT EXISTS (SELECT FROM pipeline.runs r WHERE r.job_id = ? AND r.started_at > ?::timestamptz)"
-                + " AS found) later WHERE j.id = ?";
+        // Whoever begins a run of the job just now is waited for first: then the run is seen.
+        String sql =
+                "SELECT 1 FROM discovery_jobs WHERE id = ? FOR NO KEY UPDATE; UPDATE discovery_jobs j SET last_error = ?,"
+                        + " last_run_at = greatest(j.last_run_at, ?::timestamptz),"
+                        + " next_run_at = CASE WHEN later.found OR NOT (j.next_run_at IS NULL OR j.next_run_at <= ?::timestamptz"
+                        + " OR j.next_run_at IS NOT DISTINCT FROM ?::timestamptz) THEN j.next_run_at ELSE ?::timestamptz END,"
+                        + " status = CASE WHEN later.found OR j.status = 'pending' THEN j.status ELSE ? END,"
+                        + " updated_at = now()"
+                        + " FROM (SELECT EXISTS (SELECT FROM pipeline.runs r WHERE r.job_id = ? AND r.started_at > ?::timestamptz)"
+                        + " AS found) later WHERE j.id = ?";
         try (PreparedStatement update = connection.prepareStatement(sql)) {
-            update.setString(1, closing.error());
-            update.setObject(2, closing.startedAt());
+            update.setInt(1, closing.job());
+            update.setString(2, closing.error());
             update.setObject(3, closing.startedAt());
-            update.setObject(4, closing.nextRunAtSeen());
-            update.setObject(5, closing.nextRunAt());
-            update.setString(6, closing.status());
-            update.setInt(7, closing.job());
-            update.setObject(8, closing.startedAt());
-            update.setInt(9, closing.job());
-            update.executeUpdate();
+            update.setObject(4, closing.startedAt());
+            update.setObject(5, closing.nextRunAtSeen());
+            update.setObject(6, closing.nextRunAt());
+            update.setString(7, closing.status());
+            update.setInt(8, closing.job());
+            update.setObject(9, closing.startedAt());
+            update.setInt(10, closing.job());
+            update.execute();
         }
     }
 

@@ -479,6 +479,109 @@ abstract class SinkContract {
                 .isEqualTo(7);
     }
 
+    /** What waits is put back by one sink, as it lacks another row still, which the other sink just brings. */
+    @Test
+    void whatAnotherSinkPutsBackIsWrittenBeforeARunIsClosed() throws Exception {
+        try (Connection other = open()) {
+            other.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT).write(other, List.of(ou(3, null, 1), user(1, "user1", 1)), false);
+            apply(List.of(member(1, 1, 1)));
+            other.commit();
+            new InventoryWriter(shape, Rules.DEFAULT).settle(other, false);
+            Thread us = begin(connection -> {
+                writer.write(connection, List.of(group(1, 1)), false);
+                writer.settle(connection, false);
+            });
+            awaitWaiting(1, us);
+            other.commit();
+            us.join();
+        }
+        assertThat(count("identity_group_memberships")).isOne();
+        assertThat(count("pipeline.pending_rows")).isZero();
+    }
+
+    @Test
+    void whatWaitedIsNotWrittenOverWhatAnotherSinkBroughtMeanwhile() throws Exception {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(4, 1), member(4, 1, 1)));
+        List<Incoming> groups = new ArrayList<>();
+        for (int n = 1; n <= 3; n++) {
+            groups.add(group(n, 1));
+            // Shape B's dependencies are of entities.
+            groups.add(groupAsEntity(n, 1));
+        }
+        try (Connection missed = open();
+                Connection somebody = open()) {
+            missed.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT).write(missed, groups, false);
+            apply(List.of(member(1, 1, 2), nested(2, 2)));
+            missed.commit();
+            assertThat(count("pipeline.pending_rows")).isEqualTo(2);
+
+            // The membership is written before the dependency, once somebody lets it.
+            somebody.setAutoCommit(false);
+            try (Statement statement = somebody.createStatement()) {
+                statement.execute(
+                        "SELECT 1 FROM identity_group_memberships WHERE source_key = '" + MEMBER + "1' FOR UPDATE");
+            }
+            Thread settling = begin(connection -> new InventoryWriter(shape, Rules.DEFAULT).settle(connection, false));
+            awaitWaiting(1, settling);
+            // Of the same time: the later one counts.
+            Thread us = begin(connection -> writer.write(connection, List.of(nested(3, 2)), false));
+            awaitWaiting(2, us);
+            somebody.commit();
+            settling.join();
+            us.join();
+        }
+        assertThat(one("SELECT g.source_key FROM dependencies d JOIN identity_groups g ON g.id = d.target_id"))
+                .isEqualTo(GROUP + 3);
+    }
+
+    @Test
+    void anOrganizationOfTheSameNameIsAdoptedOnce() throws Exception {
+        organization("ou1", Integer.parseInt(one("SELECT id FROM tenants WHERE slug = 'default'")));
+        try (Connection other = open()) {
+            other.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT).write(other, List.of(ou(1, null, 2)), false);
+            Thread us = begin(connection -> writer.write(connection, List.of(ou(2, null, 1, "ou1")), false));
+            awaitWaiting(1, us);
+            other.commit();
+            us.join();
+        }
+        assertThat(one("SELECT string_agg(source_key, ' ' ORDER BY source_key) FROM organizations"))
+                .isEqualTo(OU + "1 " + OU + "2");
+    }
+
+    @FunctionalInterface
+    private interface Sinking {
+        void run(Connection connection) throws SQLException;
+    }
+
+    private Connection open() throws SQLException {
+        return server.connect(database);
+    }
+
+    /** Another sink's transaction, beside this one's. */
+    private Thread begin(Sinking sinking) {
+        return Thread.ofPlatform().start(() -> {
+            try (Connection connection = open()) {
+                connection.setAutoCommit(false);
+                sinking.run(connection);
+                connection.commit();
+            } catch (SQLException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    /** Until so many transactions wait for others, or the thread has ended. */
+    private void awaitWaiting(int transactions, Thread thread) throws SQLException, InterruptedException {
+        while (thread.isAlive()
+                && count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                        < transactions) {
+            Thread.sleep(10);
+        }
+    }
+
     @Test
     void sinksThatNoteMarksOfManyScopesDoNotWaitForEachOtherInACircle() throws Exception {
         List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
@@ -789,37 +892,9 @@ abstract class SinkContract {
             all.add(member(n % 2 + 1, n, time));
         }
         for (int n = 1; n <= 2; n++) {
-            all.add(row(
-                    "entities",
-                    GROUP + n + "#entity",
-                    time,
-                    Map.of(
-                            "name",
-                            "Group: g" + n,
-                            "type",
-                            "user",
-                            "sub_type",
-                            "ldap_group",
-                            "status",
-                            "active",
-                            "external_id",
-                            "x" + n),
-                    Map.of("organization", OU + "3"),
-                    "{\"cn\":\"g" + n + "\"}"));
+            all.add(groupAsEntity(n, time));
         }
-        all.add(row(
-                "dependencies",
-                MEMBER + "nested",
-                time,
-                Map.of(
-                        "source_type",
-                        "identity_group",
-                        "target_type",
-                        "identity_group",
-                        "dependency_type",
-                        "member_of"),
-                Map.of("source", GROUP + "1", "target", GROUP + "2"),
-                null));
+        all.add(nested(2, time));
         return all;
     }
 
@@ -875,6 +950,43 @@ abstract class SinkContract {
                 time,
                 Map.of("provider_member_id", "uid=" + user),
                 Map.of("identity", USER + user, "group", GROUP + group),
+                null);
+    }
+
+    private Incoming groupAsEntity(int n, int time) {
+        return row(
+                "entities",
+                GROUP + n + "#entity",
+                time,
+                Map.of(
+                        "name",
+                        "Group: g" + n,
+                        "type",
+                        "user",
+                        "sub_type",
+                        "ldap_group",
+                        "status",
+                        "active",
+                        "external_id",
+                        "x" + n),
+                Map.of("organization", OU + "3"),
+                "{\"cn\":\"g" + n + "\"}");
+    }
+
+    /** Group 1 is of another group. */
+    private Incoming nested(int group, int time) {
+        return row(
+                "dependencies",
+                MEMBER + "nested",
+                time,
+                Map.of(
+                        "source_type",
+                        "identity_group",
+                        "target_type",
+                        "identity_group",
+                        "dependency_type",
+                        "member_of"),
+                Map.of("source", GROUP + 1, "target", GROUP + group),
                 null);
     }
 
