@@ -45,9 +45,9 @@ projects:
 - name: empty
   config: {features.images: "false", features.networks: "false", features.profiles: "false"}
 PRESEED
-  # It runs neither dnsmasq nor a firewall, and leads nowhere.
-  lxc network create "$bridge" ipv4.address=none ipv6.address=none ipv4.nat=false ipv4.firewall=false ipv6.firewall=false
-  lxc profile device add default eth0 nic network="$bridge" name=eth0
+  # It leads nowhere, without a firewall; LXD asks dnsmasq for its version all the same.
+  lxc network create "$bridge" ipv4.address=none ipv6.address=none ipv4.nat=false ipv4.firewall=false ipv6.firewall=false || return 1
+  lxc profile device add default eth0 nic network="$bridge" name=eth0 || return 1
   # The smallest image there is.
   mkdir -p "$dir/image/rootfs"
   printf 'architecture: x86_64\ncreation_date: 1767571200\nproperties: {os: Nothing, release: none, description: Nothing at all}\n' \
@@ -61,7 +61,7 @@ PRESEED
 }
 
 start() {
-  install_packages lxd lxd-client openssl || return 1
+  install_packages lxd lxd-client dnsmasq-base openssl || return 1
   mkdir -p "$LXD_DIR"
   setsid lxd --group root --logfile "$dir/lxd.log" >"$dir/lxd.out" 2>&1 </dev/null &
   echo $! >"$dir/lxd.pid"
