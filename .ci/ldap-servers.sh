@@ -78,6 +78,8 @@ start_samba() {
   address=127.0.0.1
   run=''
   interfaces=lo
+  # What a run that was killed left behind.
+  [ -n "$(ip netns pids "$namespace" 2>/dev/null)" ] || remove_namespace
   # Without the right to make a namespace the host's own loopback has to do.
   if ip netns add "$namespace" 2>"$data/netns.log"; then
     echo "$namespace" >"$dir/samba.netns"
@@ -128,6 +130,9 @@ start_samba() {
   fi
   echo $! >"$dir/samba.pid"
   await 60 'Samba AD DC' ldapsearch -x -H "ldap://$address" -b '' -s base || { tail -5 "$data/log" >&2; return 1; }
+  # Its key is made at the start, which takes a while, and until then TLS is not answered.
+  LDAPTLS_REQCERT=never await 300 'Samba AD DC over TLS' \
+    ldapsearch -x -o nettimeout=10 -H "ldaps://$address" -b '' -s base || { tail -5 "$data/log" >&2; return 1; }
   cat >>"$dir/env" <<ENV
 ELDER_TEST_AD_SERVER=$address
 ELDER_TEST_AD_BASE_DN=$base

@@ -1,11 +1,13 @@
 package io.elder.fetch.ldap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
+import java.net.InetAddress;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
@@ -145,6 +147,10 @@ class LdapInstalledServersTest {
         Map<String, String> settings = ad();
         settings.put("LDAP_USE_SSL", "true");
         assertStop(Fetched.failure(settings), StopReason.TLS, "PKIX");
+        assumeFalse(
+                InetAddress.getByName(System.getenv("ELDER_TEST_AD_SERVER")).isLoopbackAddress(),
+                "SKIPPED: the name in Active Directory's certificate (expected: an address that is not this machine's own,"
+                        + " of which UnboundID's SDK takes any name)");
         settings.put("LDAP_CA_FILE", System.getenv("ELDER_TEST_AD_CA_FILE"));
         // The certificate is for DC1.corp.example.test, and this is an address.
         assertStop(Fetched.failure(settings), StopReason.TLS, System.getenv("ELDER_TEST_AD_SERVER"));
