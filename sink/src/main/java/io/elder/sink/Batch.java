@@ -31,6 +31,9 @@ final class Batch {
     /** Parents of parents in one batch are written one generation after the other; deeper ones are linked afterwards. */
     private static final int GENERATIONS = 12;
 
+    /** How often a row is tried that each time met somebody else's. */
+    private static final int TRIES = 3;
+
     private final Connection connection;
     private final Layouts layouts;
     private final Rules rules;
@@ -39,11 +42,16 @@ final class Batch {
     private final Adoption adoption;
     private final PendingRows pendingRows;
     private final PendingLinks pendingLinks;
+    private final Purges purges;
     private final Map<String, Integer> rows = new TreeMap<>();
     private final List<Refusal> refusals = new ArrayList<>();
     private final Map<ElderTable, Map<String, Integer>> ids = new EnumMap<>(ElderTable.class);
     private final Map<String, Tally> runs = new TreeMap<>();
     private final Map<ElderTable, Set<String>> arrived = new EnumMap<>(ElderTable.class);
+
+    /** By key, of rows that were refused for what somebody else may have done at the same time. */
+    private final Map<String, Integer> tries = new HashMap<>();
+
     private boolean linksWait;
 
     /** The layouts of the tables, as far as they were needed so far. */
@@ -66,6 +74,7 @@ final class Batch {
         this.homes = new Homes(connection, shape, rules);
         this.adoption = new Adoption(connection);
         this.pendingRows = new PendingRows(connection);
+        this.purges = new Purges(connection, (table, purged) -> add(table, "purged", purged));
         this.pendingLinks = new PendingLinks(connection, standIn());
     }
 
@@ -180,7 +189,10 @@ final class Batch {
         }
     }
 
-    /** Sets the references whose targets are there, joins memberships that are there twice, gives names to whom they belong. */
+    /**
+     * Sets the references whose targets are there, joins memberships that are there twice, gives names to whom they belong,
+     * and purges what nothing refers to any more.
+     */
     void settle() throws SQLException {
         if (pendingLinks.any()) {
             link();
@@ -196,6 +208,7 @@ final class Batch {
                 }
             }
         }
+        purges.retry();
     }
 
     private void link() throws SQLException {
@@ -284,18 +297,8 @@ final class Batch {
         String[] all = keys.toArray(String[]::new);
         execute("DELETE FROM pipeline.pending_rows WHERE source_key = ANY (?)", all);
         execute("DELETE FROM pipeline.pending_links WHERE source_key = ANY (?)", all);
-        // The function keeps what other rows still refer to, and what is not soft-deleted.
-        for (ElderTable table : List.of(ElderTable.values()).reversed()) {
-            try (PreparedStatement purge = connection.prepareStatement("SELECT pipeline.purge(?, ?)")) {
-                purge.setString(1, table.sqlName());
-                purge.setArray(2, TableLayout.texts(connection, all));
-                try (ResultSet gone = purge.executeQuery()) {
-                    gone.next();
-                    add(table, "purged", gone.getInt(1));
-                }
-            }
-            ids.remove(table);
-        }
+        purges.purge(all);
+        ids.clear();
         // Now that no other sink can claim one for them.
         execute("DELETE FROM pipeline.name_claims WHERE source_key = ANY (?)", all);
     }
@@ -505,10 +508,32 @@ final class Batch {
         if (unknown.length == 0) {
             return;
         }
-        try (PreparedStatement query = connection.prepareStatement(
-                "SELECT source_key, id FROM " + table.sqlName() + " WHERE source_key = ANY (?)")) {
+        String sql =
+                "SELECT source_key, id, deleted_at IS NOT NULL FROM " + table.sqlName() + " WHERE source_key = ANY (?)";
+        List<String> deleted = new ArrayList<>();
+        try (PreparedStatement query = connection.prepareStatement(sql)) {
             query.setArray(1, TableLayout.texts(connection, unknown));
             try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    known.put(row.getString(1), row.getInt(2));
+                    if (row.getBoolean(3)) {
+                        deleted.add(row.getString(1));
+                    }
+                }
+            }
+        }
+        if (!deleted.isEmpty()) {
+            keep(table, deleted, known);
+        }
+    }
+
+    /** Another sink may be about to purge them; not every reference has a foreign key that would say so. */
+    private void keep(ElderTable table, List<String> deleted, Map<String, Integer> known) throws SQLException {
+        known.keySet().removeAll(deleted);
+        try (PreparedStatement lock = connection.prepareStatement("SELECT source_key, id FROM " + table.sqlName()
+                + " WHERE source_key = ANY (?) ORDER BY id FOR KEY SHARE")) {
+            lock.setArray(1, TableLayout.texts(connection, deleted.toArray(String[]::new)));
+            try (ResultSet row = lock.executeQuery()) {
                 while (row.next()) {
                     known.put(row.getString(1), row.getInt(2));
                 }
@@ -532,22 +557,20 @@ final class Batch {
             if (changes.size() > 1) {
                 bisect(layout, names, changes.subList(0, changes.size() / 2));
                 bisect(layout, names, changes.subList(changes.size() / 2, changes.size()));
-            } else if (names != null && names.yields(changes.getFirst(), e)) {
-                prepare(layout, changes.getFirst());
-                bisect(layout, names, changes);
+            } else if (DatabaseTrouble.mayBeARace(e)
+                    && tries.merge(changes.getFirst().key(), 1, Integer::sum) < TRIES) {
+                writeAnew(layout, changes.getFirst());
             } else {
                 refuse(changes.getFirst(), e);
             }
         }
     }
 
-    /** It was prepared before, and only its name is another. */
-    private static void prepare(TableLayout layout, Change change) {
-        try {
-            layout.prepare(change);
-        } catch (RefusedValue e) {
-            throw new IllegalStateException(change.key() + " could be prepared before", e);
-        }
+    /** Another sink, or a person, may have written or purged what this row was compared with and refers to. */
+    private void writeAnew(TableLayout layout, Change change) throws SQLException {
+        ids.clear();
+        Change anew = new Change(change.record, change.table, change.partition, change.offset);
+        writeTable(layout, new ArrayList<>(List.of(anew)));
     }
 
     /** @param names null where they need not be unique */

@@ -29,8 +29,6 @@ import java.util.stream.Stream;
  * the same whatever was written first, and by whom.
  */
 final class UniqueNames {
-    private static final String TAKEN = "23505";
-
     private record Holder(long id, String key, String name, boolean deleted, Instant observedAt) {
         boolean isNewerThan(Change change) {
             return observedAt != null && observedAt.isAfter(change.record.getObservedAt());
@@ -122,20 +120,6 @@ final class UniqueNames {
                 moved.add(own.name());
             }
         }
-    }
-
-    /**
-     * Gives a change another name if it is refused because another sink wrote the name meanwhile.
-     *
-     * @return whether it is worth another try
-     */
-    boolean yields(Change change, SQLException refusal) {
-        String name = change.name;
-        if (plain || denied.containsKey(change.key()) || !TAKEN.equals(refusal.getSQLState())) {
-            return false;
-        }
-        deny(change, name);
-        return true;
     }
 
     /**

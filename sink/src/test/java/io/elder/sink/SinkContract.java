@@ -551,6 +551,72 @@ abstract class SinkContract {
                 .isEqualTo(OU + "1 " + OU + "2");
     }
 
+    /** Neither of two sinks sees what the other purges. */
+    @Test
+    void whatIsPurgedBesideWhatReferredToItIsGoneInTheEnd() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(1, 1), member(1, 1, 1)));
+        apply(List.of(deleted(member(1, 1, 2)), deleted(group(1, 2))));
+        try (Connection other = open()) {
+            other.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT).write(other, List.of(tombstone(MEMBER + 1)), false);
+            apply(List.of(tombstone(GROUP + 1)));
+            other.commit();
+        }
+        settle();
+        assertThat(count("identity_groups")).as("it is not tried all the time").isOne();
+        letAMinutePass();
+        settle();
+        assertThat(count("identity_groups")).isZero();
+        assertThat(count("pipeline.pending_purges")).isZero();
+    }
+
+    @Test
+    void whatComesBackInsteadOfBeingPurgedHasItsWholeTimeAgain() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(1, 1), member(1, 1, 1)));
+        apply(List.of(deleted(group(1, 2)), tombstone(GROUP + 1)));
+        assertThat(count("pipeline.pending_purges")).isOne();
+        apply(List.of(group(1, 3)));
+        apply(List.of(deleted(member(1, 1, 4)), deleted(group(1, 4)), tombstone(MEMBER + 1)));
+        letAMinutePass();
+        settle();
+        assertThat(count("identity_groups WHERE deleted_at IS NOT NULL")).isOne();
+        assertThat(count("pipeline.pending_purges")).isZero();
+    }
+
+    private void letAMinutePass() throws SQLException {
+        execute("UPDATE pipeline.pending_purges SET tried_at = tried_at - interval '61 seconds'");
+    }
+
+    /** Dependencies have no foreign keys that would say so. */
+    @Test
+    void whatAnotherSinkIsJustPurgingIsNotReferredTo() throws Exception {
+        apply(List.of(ou(3, null, 1), group(1, 1), groupAsEntity(1, 1), group(2, 1), groupAsEntity(2, 1)));
+        apply(List.of(deleted(group(2, 2)), deleted(groupAsEntity(2, 2))));
+        try (Connection other = open()) {
+            other.setAutoCommit(false);
+            new InventoryWriter(shape, Rules.DEFAULT)
+                    .write(other, List.of(tombstone(GROUP + 2), tombstone(GROUP + "2#entity")), false);
+            Thread us = begin(connection -> writer.write(connection, List.of(nested(2, 3)), false));
+            awaitWaiting(1, us);
+            other.commit();
+            us.join();
+        }
+        assertThat(count("dependencies")).isZero();
+        assertThat(count("pipeline.pending_rows")).isOne();
+    }
+
+    @Test
+    void whatIsRefusedBecauseOfWhatSomebodyElseJustDidIsTriedAgain() throws SQLException {
+        execute("CREATE SEQUENCE refused");
+        execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                + " IF nextval('refused') <= 2 THEN RAISE unique_violation; END IF; RETURN NEW; END $$");
+        execute("CREATE TRIGGER ours BEFORE INSERT ON data_stores FOR EACH ROW EXECUTE FUNCTION refuse()");
+        assertThat(refusals(List.of(ou(1, null, 1), bucket(1, 1)), true)).isEmpty();
+        assertThat(count("data_stores")).isOne();
+        execute("ALTER SEQUENCE refused INCREMENT BY -1 RESTART WITH 1 MINVALUE -1000");
+        assertThat(refusals(List.of(bucket(2, 1)), true)).hasSize(1);
+    }
+
     @FunctionalInterface
     private interface Sinking {
         void run(Connection connection) throws SQLException;
@@ -1064,9 +1130,13 @@ abstract class SinkContract {
     }
 
     private List<Refusal> refusals(List<Incoming> batch) throws SQLException {
+        return refusals(batch, false);
+    }
+
+    private List<Refusal> refusals(List<Incoming> batch, boolean careful) throws SQLException {
         try (Connection connection = server.connect(database)) {
             connection.setAutoCommit(false);
-            Written written = writer.write(connection, batch, false);
+            Written written = writer.write(connection, batch, careful);
             connection.commit();
             return written.refusals();
         }

@@ -137,7 +137,14 @@ final class AccessTest {
                                 + " ON CONFLICT (source_key) DO UPDATE SET email = excluded.email, is_active = excluded.is_active");
             }
             for (String table : List.of(
-                    "offsets", "scope_progress", "runs", "pending_links", "pending_rows", "name_claims", "heartbeat")) {
+                    "offsets",
+                    "scope_progress",
+                    "runs",
+                    "pending_links",
+                    "pending_rows",
+                    "pending_purges",
+                    "name_claims",
+                    "heartbeat")) {
                 run(worker, "SELECT * FROM pipeline." + table);
                 run(worker, "DELETE FROM pipeline." + table);
             }

@@ -32,7 +32,8 @@ final class MigrationsTest {
             "V30 console role",
             "V40 waiting rows index",
             "V50 writeback",
-            "V51 people memberships index");
+            "V51 people memberships index",
+            "V60 pending purges");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
