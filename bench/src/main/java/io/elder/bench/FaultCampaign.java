@@ -105,6 +105,7 @@ final class FaultCampaign {
     private final PrintStream out;
     private final FaultReport report;
     private final FaultOracle oracle = new FaultOracle();
+    private final Canaries canaries = new Canaries();
     private final Map<String, Long> recovering = new ConcurrentHashMap<>();
     private final long begin = System.nanoTime();
     private volatile String phase = "between syncs";
@@ -150,9 +151,10 @@ final class FaultCampaign {
     FaultReport run() throws Exception {
         out.printf(Locale.ROOT, "%d records, %d faults, seed %d; logs are in %s%n", records, faults, seed, folder);
         try (FaultDirectory directory = new FaultDirectory(records, seed);
-                FaultySite site = new FaultySite(folder, directory.port(), kinds.contains("disk"));
+                FaultySite site = new FaultySite(folder, directory.port(), kinds.contains("disk"), canaries);
                 FaultMembers members = new FaultMembers(site, seed, this::say);
-                RoleProcesses roles = new RoleProcesses(folder, environment(site, members))) {
+                RefusedJobs refused = new RefusedJobs(canaries);
+                RoleProcesses roles = new RoleProcesses(folder, environment(members, refused))) {
             if (kinds.contains("disk") && site.disk().isEmpty()) {
                 say("SKIPPED: a full disk, as this process may not mount one (expected: root)");
             }
@@ -164,8 +166,10 @@ final class FaultCampaign {
                 }
                 roles.start(role, own);
             }
+            refused.startFetcher(roles, site.environment("fetcher"));
             roles.awaitHealthy(UP);
             say("all roles are healthy");
+            ask(site, refused::create);
             List<Thread> drivers = new ArrayList<>();
             int job = 0;
             if (parts.contains(DIRECTORY)) {
@@ -174,7 +178,7 @@ final class FaultCampaign {
                         site,
                         connection -> createJob(connection, site.toDirectory().port()));
                 int ours = job;
-                drivers.add(driver("syncs", () -> drive(site, directory, ours)));
+                drivers.add(driver("syncs", () -> drive(site, directory, refused, ours)));
             }
             if (parts.contains(MEMBERS)) {
                 members.prepare();
@@ -208,6 +212,7 @@ final class FaultCampaign {
                 sync(site, Round.QUIET, job);
             }
             last(site, job);
+            refused(site, refused);
             report.poison(poison.sent());
             poison.differences().forEach(report::difference);
             secrets(site, roles);
@@ -266,8 +271,9 @@ final class FaultCampaign {
         }
     }
 
-    private Map<String, String> environment(FaultySite site, FaultMembers members) {
-        Map<String, String> environment = new LinkedHashMap<>(site.environment());
+    /** What all roles are told, beside what each logs in with. */
+    private Map<String, String> environment(FaultMembers members, RefusedJobs refused) {
+        Map<String, String> environment = new LinkedHashMap<>(refused.environment());
         environment.put("LOG_LEVEL", logLevel);
         if (parts.contains(MEMBERS)) {
             environment.putAll(members.environment());
@@ -302,7 +308,7 @@ final class FaultCampaign {
     }
 
     /** Changes and syncs, until the last fault is over; ends with a directory that is as it should be. */
-    private void drive(FaultySite site, FaultDirectory directory, int job)
+    private void drive(FaultySite site, FaultDirectory directory, RefusedJobs refused, int job)
             throws SQLException, LDAPException, InterruptedException {
         Round round = Round.FIRST;
         sync(site, round, job);
@@ -310,6 +316,7 @@ final class FaultCampaign {
         while (!isQuiet || !wasHeld || round == Round.MASS_DELETION) {
             round = round.next();
             change(directory, round);
+            ask(site, refused::again);
             sync(site, round, job);
             wasHeld |= round == Round.MASS_DELETION;
         }
@@ -521,15 +528,22 @@ final class FaultCampaign {
     }
 
     private void secrets(FaultySite site, RoleProcesses roles) throws Exception {
-        FaultSecrets secrets = new FaultSecrets(Map.of(
-                "Okta's token", SimulatedOkta.TOKEN,
-                "the directory's password", FaultDirectory.PASSWORD,
-                "the database's password", Servers.PASSWORD,
-                "the registry's user", FaultySite.REGISTRY_USER,
-                "the registry's user as it is sent", RegistryServer.basic(FaultySite.REGISTRY_USER),
-                "a person's password", FaultSecrets.PERSONS));
+        canaries.secret("Okta's token", SimulatedOkta.TOKEN);
+        canaries.secret("the directory's password", FaultDirectory.PASSWORD);
+        canaries.secret("password of a person in the directory", FaultDirectory.PERSONS_PASSWORD);
+        FaultSecrets secrets = new FaultSecrets(canaries);
         secrets.search(site, roles, folder).forEach(where -> report.difference("secret: " + where));
-        report.searched(secrets.searched());
+        report.searched(canaries.count(), secrets.searched());
+    }
+
+    private void refused(FaultySite site, RefusedJobs refused) throws SQLException, InterruptedException {
+        long end = System.nanoTime() + UP.toNanos();
+        List<String> differences = ask(site, refused::differences);
+        while (!differences.isEmpty() && System.nanoTime() < end) {
+            Thread.sleep(POLL_MILLIS);
+            differences = ask(site, refused::differences);
+        }
+        differences.forEach(report::difference);
     }
 
     private void last(FaultySite site, int job) throws SQLException, InterruptedException {

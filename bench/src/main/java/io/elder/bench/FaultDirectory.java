@@ -32,6 +32,10 @@ final class FaultDirectory implements AutoCloseable {
     static final String BASE = "dc=faults,dc=test";
     static final String READER = "cn=reader," + BASE;
     static final String PASSWORD = "reads-faults";
+
+    /** What a person of the directory logs in with. */
+    static final String PERSONS_PASSWORD = Canaries.of("password of a person in the directory");
+
     static final String HOST = "127.0.0.1";
 
     private static final String PEOPLE = "ou=people," + BASE;
@@ -366,7 +370,7 @@ final class FaultDirectory implements AutoCloseable {
                 new Attribute("cn", "Person " + uid),
                 new Attribute("givenName", "Person"),
                 new Attribute("sn", uid),
-                new Attribute("userPassword", FaultSecrets.PERSONS),
+                new Attribute("userPassword", PERSONS_PASSWORD),
                 new Attribute("mail", uid + "@faults.test")));
         people.add(uid);
     }

@@ -29,6 +29,9 @@ final class FaultOracle {
 
     static final List<ElderTable> TABLES = List.copyOf(LIVE.keySet());
 
+    /** The one row of {@code identities} that a person made. */
+    static final String PERSON = "made-by-a-person";
+
     private static final int SHOWN = 3;
 
     private final Map<ElderTable, Map<String, Long>> idOfKey = new EnumMap<>(ElderTable.class);
@@ -133,7 +136,9 @@ final class FaultOracle {
         checks.put(
                 "rows without a source key",
                 "select 'organizations', name from organizations where source_key is null union all"
-                        + " select 'identities', username from identities where source_key is null union all"
+                        + " select 'identities', username from identities where source_key is null and username <> '"
+                        + PERSON
+                        + "' union all"
                         + " select 'identity_groups', name from identity_groups where source_key is null");
         checks.put(
                 "memberships that are deleted and still honoured",
@@ -158,7 +163,8 @@ final class FaultOracle {
                         + " where (select count(*) from pipeline.runs r where r.history_id = h.id) <> 1");
         checks.put(
                 "history rows that never ended",
-                "select id, status from discovery_history where status = 'running' or completed_at is null");
+                "select h.id, h.status from discovery_history h join discovery_jobs j on j.id = h.job_id"
+                        + " where j.provider = 'ldap' and (h.status = 'running' or h.completed_at is null)");
         for (Map.Entry<String, String> check : checks.entrySet()) {
             note(
                     differences,

@@ -31,6 +31,7 @@ final class FaultReport {
     private FaultMembers members;
     private long retained;
     private int poison;
+    private int canaries;
     private long searched;
 
     FaultReport(int records, int faults, long seed) {
@@ -107,8 +108,9 @@ final class FaultReport {
         poison = sent;
     }
 
-    /** How many bytes of topics and logs were searched for secrets. */
-    void searched(long bytes) {
+    /** How many secrets were looked for, in how many bytes of topics and logs. */
+    void searched(int canaries, long bytes) {
+        this.canaries = canaries;
         searched = bytes;
     }
 
@@ -167,7 +169,8 @@ final class FaultReport {
                     members.expectedEffective());
         }
         out.printf(Locale.ROOT, "%n%d poison records sent%n", poison);
-        out.printf(Locale.ROOT, "%.1f MiB of topics and logs searched for secrets%n", searched / 1048576.0);
+        out.printf(
+                Locale.ROOT, "%.1f MiB of topics and logs searched for %d secrets%n", searched / 1048576.0, canaries);
         out.printf(Locale.ROOT, "%.1f MiB of the database's log retained%n", retained / 1048576.0);
         out.printf(
                 Locale.ROOT,
@@ -237,7 +240,8 @@ final class FaultReport {
                 "no secret is where it should not be",
                 String.format(
                         Locale.ROOT,
-                        "%.0f MiB of topics, logs and pages, and all tables searched",
+                        "%d secrets; %.0f MiB of topics, logs and pages, and all tables searched",
+                        canaries,
                         searched / 1048576.0),
                 count("secret") + " found");
         row(
@@ -273,6 +277,7 @@ final class FaultReport {
         ObjectNode json = new ObjectMapper().createObjectNode();
         json.put("records", records).put("faults", faults).put("seed", seed).put("seconds", rounded(seconds));
         json.put("poison", poison);
+        json.put("secrets", canaries);
         json.put("searched_bytes", searched);
         json.put("wal_retained_bytes", retained);
         ObjectNode kinds = json.putObject("times");

@@ -26,10 +26,13 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Looks for the secrets of a campaign wherever the roles write: topics, logs, pages for operators, tables. */
 final class FaultSecrets {
-    /** What a person of the directory is said to log in with. */
-    static final String PERSONS = "canary-of-a-person";
-
     private static final int PIECE = 1 << 20;
+
+    /** No secret: a person's name, which is to be found. */
+    private static final String CONTROL = "control";
+
+    /** Columns in which Elder itself keeps what is secret. */
+    private static final String THEIR_PLACES = "{config_json, password_hash, mfa_secret}";
 
     /** By name, what must be found nowhere. */
     private final Map<String, String> secrets;
@@ -37,8 +40,10 @@ final class FaultSecrets {
     private final List<String> found = new ArrayList<>();
     private long searched;
 
-    FaultSecrets(Map<String, String> secrets) {
-        this.secrets = Map.copyOf(secrets);
+    FaultSecrets(Canaries canaries) {
+        Map<String, String> all = canaries.all();
+        all.put(CONTROL, FaultOracle.PERSON);
+        this.secrets = Map.copyOf(all);
     }
 
     /** How many bytes of topics and logs were searched. */
@@ -46,7 +51,7 @@ final class FaultSecrets {
         return searched;
     }
 
-    /** Where secrets were found. */
+    /** Where secrets were found; and where the control was not. */
     List<String> search(FaultySite site, RoleProcesses roles, Path folder)
             throws IOException, SQLException, ExecutionException, InterruptedException {
         try (Stream<Path> files = Files.list(folder)) {
@@ -55,7 +60,7 @@ final class FaultSecrets {
                 file(log);
             }
         }
-        for (String role : RoleProcesses.ROLES) {
+        for (String role : roles.names()) {
             for (String page : List.of("/healthz", "/metrics", "/status")) {
                 text(role + page, roles.page(role, page).orElse(""));
             }
@@ -64,7 +69,14 @@ final class FaultSecrets {
         try (Connection connection = site.connect()) {
             tables(connection);
         }
-        return List.copyOf(new TreeSet<>(found));
+        Set<String> all = new TreeSet<>(found);
+        for (String must : List.of("topic elder.cdc.identities", "table public.identities")) {
+            if (!all.contains(CONTROL + " in " + must)) {
+                all.add("no " + CONTROL + " in " + must + " (expected: it is no secret, and a search finds it)");
+            }
+        }
+        all.removeIf(one -> one.startsWith(CONTROL + " in "));
+        return List.copyOf(all);
     }
 
     private void file(Path log) throws IOException {
@@ -114,8 +126,7 @@ final class FaultSecrets {
         }
         for (String table : tables) {
             for (Map.Entry<String, String> secret : secrets.entrySet()) {
-                // A job's own configuration is where its password is.
-                String text = table.equals("public.discovery_jobs") ? "(to_jsonb(t) - 'config_json')::text" : "t::text";
+                String text = "(to_jsonb(t) - '" + THEIR_PLACES + "'::text[])::text";
                 try (var query = connection.prepareStatement(
                         "select exists (select from " + table + " t where strpos(" + text + ", ?) > 0)")) {
                     query.setString(1, secret.getValue());

@@ -4,6 +4,7 @@ import io.elder.embedded.servers.EmbeddedDatabase;
 import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Settings;
 import io.elder.runtime.TopicCreation;
+import io.elder.schemas.db.Migrations;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -16,15 +17,21 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 
 /** A broker and a database that crash, and the networks to them and to a directory, which fail. */
 final class FaultySite implements AutoCloseable {
-    static final String REGISTRY_USER = "elder:registry-password";
+    /** The campaign's own clients, beside those of the roles. */
+    private static final String OURS = "campaign";
+
+    /** Kafka's. */
+    static final BrokerUsers USERS = BrokerUsers.of("broker", clients(), user -> Canaries.of(kafkaPassword(user)));
 
     private static final long START_SECONDS = 60;
 
     private final Path folder;
+    private final Canaries canaries;
     private final SmallDisk disk;
     private final int brokerPort;
     private Process broker;
@@ -42,14 +49,21 @@ final class FaultySite implements AutoCloseable {
     /** Else a campaign that is ended by a signal would leave them behind. */
     private final Thread endWithUs = new Thread(this::endServers, "servers-end");
 
-    /** @param isSmall whether the database gets a disk that can be filled; needs the right to mount one */
-    FaultySite(Path folder, int directoryPort, boolean isSmall) throws IOException, SQLException, InterruptedException {
+    /**
+     * @param isSmall whether the database gets a disk that can be filled; needs the right to mount one
+     * @param canaries gets the passwords by which each role logs in to the broker, the database and the registry
+     */
+    FaultySite(Path folder, int directoryPort, boolean isSmall, Canaries canaries)
+            throws IOException, SQLException, InterruptedException {
         this.folder = folder;
+        this.canaries = canaries;
+        USERS.passwords().keySet().forEach(user -> canaries.secret(kafkaPassword(user)));
         this.disk = isSmall ? SmallDisk.mount(folder.resolve("postgres")) : null;
         brokerPort = RoleProcesses.freePort();
         toBroker = Link.to(brokerPort);
         toDirectory = Link.to(directoryPort);
-        registry = new RegistryServer("", Optional.of(REGISTRY_USER));
+        registry = new RegistryServer(
+                "", clients().stream().map(this::registryUser).toList());
         toRegistry = Link.to(registry.port());
         database = EmbeddedDatabase.start(folder.resolve("postgres"), 0, EmbeddedDatabase.Durability.FAST);
         toDatabase = Link.to(database.port());
@@ -58,6 +72,7 @@ final class FaultySite implements AutoCloseable {
         }
         database.createDatabase(Servers.DATABASE);
         Servers.migrate(database);
+        makeLogins();
         broker = startBroker();
         Runtime.getRuntime().addShutdownHook(endWithUs);
         awaitBroker();
@@ -69,35 +84,62 @@ final class FaultySite implements AutoCloseable {
         database.crash();
     }
 
-    /** What every role is told. */
-    Map<String, String> environment() {
-        Map<String, String> environment =
-                Servers.environment("127.0.0.1:" + toBroker.port(), workerUrl(toDatabase), ownerUrl());
+    private static List<String> clients() {
+        return Stream.concat(Stream.of(OURS), RoleProcesses.ROLES.stream()).toList();
+    }
+
+    private static String kafkaPassword(String user) {
+        return user + "'s Kafka password";
+    }
+
+    private String registryUser(String client) {
+        String user = client + ":" + canaries.secret(client + "'s registry password");
+        canaries.form(client + "'s registry password as it is sent", RegistryServer.basic(user));
+        return user;
+    }
+
+    private String databasePassword(String client) {
+        return canaries.secret(client + "'s database password");
+    }
+
+    private void makeLogins() throws SQLException {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement()) {
+            Migrations.setCdcPassword(connection, databasePassword("cdc"));
+            for (String client : clients()) {
+                statement.execute("create role " + databaseUser(client) + " login password '" + databasePassword(client)
+                        + "' in role " + Servers.WORKER);
+            }
+        }
+    }
+
+    private static String databaseUser(String client) {
+        return "of_" + client;
+    }
+
+    /** What a role is told, or our own clients: each logs in as itself everywhere. */
+    Map<String, String> environment(String client) {
+        Link link = ownToDatabase.getOrDefault(client, toDatabase);
+        Map<String, String> environment = Servers.environment(
+                "127.0.0.1:" + toBroker.port(),
+                url(databaseUser(client), databasePassword(client), link),
+                url("elder_cdc", databasePassword("cdc"), link));
+        if (!client.equals("cdc")) {
+            environment.remove("CDC_DATABASE_URL");
+        }
+        environment.putAll(USERS.login(client));
         environment.put("SCHEMA_REGISTRY_URL", "http://127.0.0.1:" + toRegistry.port());
-        environment.put("SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO", REGISTRY_USER);
+        environment.put("SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO", registryUser(client));
         return environment;
     }
 
-    /** What a role is told beside that. */
-    Map<String, String> environment(String role) {
-        Link own = ownToDatabase.get(role);
-        return own == null ? Map.of() : Map.of("DATABASE_URL", workerUrl(own));
-    }
-
-    private String workerUrl(Link link) {
-        return throughLink(database.url(Servers.WORKER, Servers.PASSWORD, Servers.DATABASE), link);
-    }
-
-    private String ownerUrl() {
-        return throughLink(database.url(Servers.OWNER, Servers.DATABASE), toDatabase);
-    }
-
-    private String throughLink(String url, Link link) {
-        return url.replace(":" + database.port() + "/", ":" + link.port() + "/");
+    private String url(String user, String password, Link link) {
+        return database.url(user, password, Servers.DATABASE)
+                .replace(":" + database.port() + "/", ":" + link.port() + "/");
     }
 
     KafkaClients kafka() {
-        return new KafkaClients(Settings.of(environment()));
+        return new KafkaClients(Settings.of(environment(OURS)));
     }
 
     /** Past the network that fails. */
@@ -281,13 +323,11 @@ final class FaultySite implements AutoCloseable {
     private void awaitBroker() throws InterruptedException {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
         while (true) {
-            try (Admin admin = Admin.create(Map.of(
-                    "bootstrap.servers",
-                    "127.0.0.1:" + brokerPort,
-                    "default.api.timeout.ms",
-                    "3000",
-                    "request.timeout.ms",
-                    "2000"))) {
+            Map<String, Object> settings = kafka().common();
+            settings.put("bootstrap.servers", "127.0.0.1:" + brokerPort);
+            settings.put("default.api.timeout.ms", "3000");
+            settings.put("request.timeout.ms", "2000");
+            try (Admin admin = Admin.create(settings)) {
                 if (!admin.describeCluster().nodes().get().isEmpty()) {
                     return;
                 }

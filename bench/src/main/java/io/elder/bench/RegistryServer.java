@@ -12,8 +12,9 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
 
 /**
  * As much of a schema registry as the roles ask for, by Confluent's REST API: subjects with versions, and schemas by their ids.
@@ -26,7 +27,9 @@ final class RegistryServer implements AutoCloseable {
 
     private final HttpServer http;
     private final String path;
-    private final Optional<String> authorization;
+    /** What one of them must be in each request; none where anybody may use it. */
+    private final Set<String> authorizations;
+
     /** An id is a place in this list, and one more. */
     private final List<String> schemas = new ArrayList<>();
 
@@ -34,13 +37,13 @@ final class RegistryServer implements AutoCloseable {
 
     /** @param path below which the API is, such as {@code /apis/ccompat/v7}; empty if it is at the root */
     RegistryServer(String path) throws IOException {
-        this(path, Optional.empty());
+        this(path, List.of());
     }
 
-    /** @param user who may use it, with a password: {@code user:password} */
-    RegistryServer(String path, Optional<String> user) throws IOException {
+    /** @param users who may use it, with passwords: {@code user:password}; everybody if there are none */
+    RegistryServer(String path, List<String> users) throws IOException {
         this.path = path;
-        this.authorization = user.map(RegistryServer::basic);
+        this.authorizations = users.stream().map(RegistryServer::basic).collect(Collectors.toSet());
         http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         http.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
         http.createContext(path + "/", this::handle);
@@ -68,7 +71,7 @@ final class RegistryServer implements AutoCloseable {
     private void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
             String given = exchange.getRequestHeaders().getFirst("Authorization");
-            if (authorization.isPresent() && !authorization.get().equals(given)) {
+            if (!authorizations.isEmpty() && !authorizations.contains(String.valueOf(given))) {
                 exchange.sendResponseHeaders(401, -1);
                 return;
             }

@@ -36,6 +36,7 @@ public final class RoleProcesses implements AutoCloseable {
             "-XX:TieredStopAtLevel=1",
             "-Xshare:auto");
 
+    private static final String FETCHER_MAIN = "io.elder.fetch.FetcherMain";
     private static final int STOP_SECONDS = 20;
 
     private final Path folder;
@@ -148,6 +149,11 @@ public final class RoleProcesses implements AutoCloseable {
         Map<String, String> all = new LinkedHashMap<>(environment);
         all.putAll(more);
         return launch(name, command, all).waitFor();
+    }
+
+    /** The names of all processes. */
+    Set<String> names() {
+        return Set.copyOf(roles.keySet());
     }
 
     public boolean isHealthy(String name) {
@@ -265,8 +271,7 @@ public final class RoleProcesses implements AutoCloseable {
                     case "cdc" -> new String[] {"cdc", "io.elder.cdc.CdcMain", "-Xmx512m"};
                     case "scheduler" ->
                         new String[] {"fetchers/scheduler", "io.elder.scheduler.SchedulerMain", "-Xmx256m"};
-                    case "fetcher" ->
-                        new String[] {"fetchers/ldap,fetchers/okta", "io.elder.fetch.FetcherMain", "-Xmx512m"};
+                    case "fetcher" -> new String[] {"fetchers/ldap,fetchers/okta", FETCHER_MAIN, "-Xmx512m"};
                     case "normalizer" -> new String[] {"normalizer", "io.elder.normalizer.NormalizerMain", "-Xmx512m"};
                     case "writeback" -> new String[] {"writeback", "io.elder.writeback.WritebackMain", "-Xmx512m"};
                     case "sink" -> new String[] {"sink", "io.elder.sink.SinkMain", "-Xmx512m"};
@@ -274,9 +279,18 @@ public final class RoleProcesses implements AutoCloseable {
                         throw new IllegalArgumentException(
                                 "role: " + role + " (expected: " + String.join(", ", ROLES) + ")");
                 };
+        return command(moduleAndMain[0], moduleAndMain[1], moduleAndMain[2]);
+    }
+
+    /** A fetcher of other providers: their modules, separated by commas. */
+    static List<String> fetcher(String modules) throws IOException {
+        return command(modules, FETCHER_MAIN, "-Xmx512m");
+    }
+
+    private static List<String> command(String modules, String main, String memory) throws IOException {
         List<String> options = new ArrayList<>(OPTIONS);
-        options.add(moduleAndMain[2]);
-        return command(moduleAndMain[0], moduleAndMain[1], options);
+        options.add(memory);
+        return command(modules, main, options);
     }
 
     /** A main class with the classpath of built modules, separated by commas. */

@@ -17,22 +17,12 @@ import org.apache.kafka.common.errors.TopicAuthorizationException;
 /** A broker that asks who somebody is, and lets nobody do what no ACL allows. */
 final class AskingBroker {
     static final String ADMIN = "admin";
-    private static final String PASSWORD = "of-the-test";
 
     private AskingBroker() {}
 
     /** What the broker is told; all roles have a password. */
     static Map<String, String> settings() {
-        StringBuilder users = new StringBuilder();
-        for (String user : users()) {
-            users.append(" user_").append(user).append("=\"").append(PASSWORD).append('"');
-        }
-        Map<String, String> settings = new LinkedHashMap<>();
-        settings.put("listener.security.protocol.map", "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT");
-        settings.put("inter.broker.listener.name", "PLAINTEXT");
-        settings.put("sasl.enabled.mechanisms", "PLAIN");
-        settings.put("sasl.mechanism.inter.broker.protocol", "PLAIN");
-        settings.put("listener.name.plaintext.plain.sasl.jaas.config", module(ADMIN, users.toString()));
+        Map<String, String> settings = new LinkedHashMap<>(users().settings());
         settings.put("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
         // The broker's own talk with its controller has no name.
         settings.put("super.users", "User:" + ADMIN + ";User:ANONYMOUS");
@@ -41,17 +31,14 @@ final class AskingBroker {
 
     /** What a client is told. */
     static Map<String, String> login(String user) {
-        return Map.of(
-                "KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT",
-                "KAFKA_SASL_MECHANISM", "PLAIN",
-                "KAFKA_SASL_JAAS_CONFIG", module(user, ""));
+        return users().login(user);
     }
 
     /** Who may write to a topic, of all that there are: the broker is asked as each. */
     static List<String> whoMayWrite(String bootstrapServers, String topic)
             throws ExecutionException, InterruptedException {
         List<String> who = new ArrayList<>();
-        for (String user : users()) {
+        for (String user : users().passwords().keySet()) {
             if (user.equals(ADMIN)) {
                 continue;
             }
@@ -75,14 +62,10 @@ final class AskingBroker {
         return who;
     }
 
-    private static List<String> users() {
-        List<String> users = new ArrayList<>(List.of(ADMIN));
-        KafkaAccess.of(new KafkaClients(Settings.of(Map.of()))).keySet().forEach(role -> users.add("elder-" + role));
-        return users;
-    }
-
-    private static String module(String user, String more) {
-        return "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"" + user + "\" password=\""
-                + PASSWORD + "\"" + more + ";";
+    private static BrokerUsers users() {
+        List<String> roles = KafkaAccess.of(new KafkaClients(Settings.of(Map.of()))).keySet().stream()
+                .map(role -> "elder-" + role)
+                .toList();
+        return BrokerUsers.of(ADMIN, roles, user -> "of-the-test");
     }
 }
