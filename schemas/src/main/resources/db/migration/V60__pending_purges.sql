@@ -4,6 +4,8 @@ CREATE TABLE pipeline.pending_purges (
     table_name text        NOT NULL,
     source_key text        NOT NULL,
     deleted_at timestamptz NOT NULL,
-    tried_at   timestamptz NOT NULL DEFAULT now(),
+    noted_at   timestamptz NOT NULL DEFAULT now(),
+    due_at     timestamptz NOT NULL DEFAULT now() + interval '1 minute',
     PRIMARY KEY (table_name, source_key)
 );
+CREATE INDEX pending_purges_due ON pipeline.pending_purges (due_at);

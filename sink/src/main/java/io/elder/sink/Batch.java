@@ -11,7 +11,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -25,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** Some records on their way into the tables, in one transaction: see {@link InventoryWriter}. Used once. */
 final class Batch {
@@ -174,17 +174,12 @@ final class Batch {
             return;
         }
         for (Change change : unmade) {
-            Savepoint before = connection.setSavepoint();
-            try {
-                add(ElderTable.ORGANIZATIONS, "adopted", adoption.adoptOrganizations(List.of(change)));
-                connection.releaseSavepoint(before);
-            } catch (SQLException e) {
-                if (!DatabaseTrouble.isTheRow(e)) {
-                    throw e;
-                }
-                connection.rollback(before);
+            Optional<SQLException> refusal = Savepoints.refusal(
+                    connection,
+                    () -> add(ElderTable.ORGANIZATIONS, "adopted", adoption.adoptOrganizations(List.of(change))));
+            if (refusal.isPresent()) {
                 pendingRows.take(ElderTable.ORGANIZATIONS, Set.of(change.key()), Set.of());
-                refuse(change, e);
+                refuse(change, refusal.get());
             }
         }
     }
@@ -198,17 +193,17 @@ final class Batch {
             link();
         }
         TableLayout memberships = layouts.of(connection, ElderTable.IDENTITY_GROUP_MEMBERSHIPS);
-        add(memberships.table(), "adopted", adoption.joinMemberships(memberships));
+        attempt(() -> add(memberships.table(), "adopted", adoption.joinMemberships(memberships)));
         if (UniqueNames.anyDenied(connection)) {
             for (ElderTable table : ElderTable.values()) {
                 TableLayout layout = layouts.of(connection, table);
                 if (layout.uniqueName().isPresent()) {
                     UniqueNames names = new UniqueNames(connection, layout, rules.plainNames());
-                    award(() -> names.award(Optional.empty()));
+                    attempt(() -> names.award(Optional.empty()));
                 }
             }
         }
-        purges.retry();
+        purges.retry(careful);
     }
 
     private void link() throws SQLException {
@@ -295,6 +290,8 @@ final class Batch {
             return;
         }
         String[] all = keys.toArray(String[]::new);
+        // Two statements: what waited for a lock does not see what its holder put in the place of the row.
+        execute("SELECT FROM pipeline.pending_rows WHERE source_key = ANY (?) ORDER BY source_key FOR UPDATE", all);
         execute("DELETE FROM pipeline.pending_rows WHERE source_key = ANY (?)", all);
         execute("DELETE FROM pipeline.pending_links WHERE source_key = ANY (?)", all);
         purges.purge(all);
@@ -346,33 +343,19 @@ final class Batch {
                 upsert(layout, names, writable);
             }
             if (names != null) {
-                award(names::awardMoved);
+                attempt(names::awardMoved);
             }
             Set<String> there = arrived.computeIfAbsent(layout.table(), t -> new LinkedHashSet<>());
             generation.forEach(change -> there.add(change.key()));
         }
     }
 
-    @FunctionalInterface
-    private interface Awarding {
-        void run() throws SQLException;
-    }
-
-    /** Another sink may write a name that is given away here. It is tried again when things are settled. */
-    private void award(Awarding awarding) throws SQLException {
-        if (!careful) {
-            awarding.run();
-            return;
-        }
-        Savepoint before = connection.setSavepoint();
-        try {
-            awarding.run();
-            connection.releaseSavepoint(before);
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            connection.rollback(before);
+    /** What no one row is to blame for: it is tried again when things are settled. */
+    private void attempt(Savepoints.Step step) throws SQLException {
+        if (careful) {
+            Savepoints.refusal(connection, step);
+        } else {
+            step.run();
         }
     }
 
@@ -442,11 +425,46 @@ final class Batch {
                 ready.add(change);
             } else {
                 waiting.add(new PendingRows.Waiting(change, missing, reason));
-                add(layout.table(), "waiting", 1);
             }
         }
+        if (waiting.stream().anyMatch(row -> row.change().deleted())) {
+            leaveWhereTheyAre(layout, waiting, ready);
+        }
+        waiting.forEach(row -> add(layout.table(), "waiting", 1));
         pendingRows.put(waiting);
         return ready;
+    }
+
+    /** A row that is deleted need not wait for what it would refer to: it refers to what it did. */
+    private void leaveWhereTheyAre(TableLayout layout, List<PendingRows.Waiting> waiting, List<Change> ready)
+            throws SQLException {
+        List<TableLayout.Link> required =
+                layout.links().stream().filter(TableLayout.Link::required).toList();
+        Map<String, Change> deleted = new HashMap<>();
+        waiting.stream()
+                .map(PendingRows.Waiting::change)
+                .filter(Change::deleted)
+                .forEach(change -> deleted.put(change.key(), change));
+        String columns =
+                required.stream().map(link -> '"' + link.column() + '"').collect(Collectors.joining(", "));
+        Set<Change> placed = new HashSet<>();
+        try (PreparedStatement query = connection.prepareStatement("SELECT source_key, " + columns + " FROM "
+                + layout.table().sqlName() + " WHERE source_key = ANY (?)")) {
+            query.setArray(1, TableLayout.texts(connection, deleted.keySet().toArray(String[]::new)));
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    Change change = deleted.get(row.getString(1));
+                    for (int i = 0; i < required.size(); i++) {
+                        change.ids.putIfAbsent(required.get(i).id(), row.getInt(i + 2));
+                    }
+                    placed.add(change);
+                }
+            }
+        }
+        waiting.removeIf(row -> placed.contains(row.change()));
+        ready.addAll(placed);
+        // In one order, as ever.
+        ready.sort(Comparator.comparing(Change::key));
     }
 
     private void lookUpTargets(TableLayout layout, List<Change> changes) throws SQLException {
@@ -545,24 +563,18 @@ final class Batch {
         if (changes.isEmpty()) {
             return;
         }
-        Savepoint before = connection.setSavepoint();
-        try {
-            upsert(layout, names, changes);
-            connection.releaseSavepoint(before);
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            connection.rollback(before);
-            if (changes.size() > 1) {
-                bisect(layout, names, changes.subList(0, changes.size() / 2));
-                bisect(layout, names, changes.subList(changes.size() / 2, changes.size()));
-            } else if (DatabaseTrouble.mayBeARace(e)
-                    && tries.merge(changes.getFirst().key(), 1, Integer::sum) < TRIES) {
-                writeAnew(layout, changes.getFirst());
-            } else {
-                refuse(changes.getFirst(), e);
-            }
+        Optional<SQLException> refusal = Savepoints.refusal(connection, () -> upsert(layout, names, changes));
+        if (refusal.isEmpty()) {
+            return;
+        }
+        Change first = changes.getFirst();
+        if (changes.size() > 1) {
+            bisect(layout, names, changes.subList(0, changes.size() / 2));
+            bisect(layout, names, changes.subList(changes.size() / 2, changes.size()));
+        } else if (DatabaseTrouble.mayBeARace(refusal.get()) && tries.merge(first.key(), 1, Integer::sum) < TRIES) {
+            writeAnew(layout, first);
+        } else {
+            refuse(first, refusal.get());
         }
     }
 
@@ -663,10 +675,10 @@ final class Batch {
         }
     }
 
-    private int execute(String sql, String[] keys) throws SQLException {
+    private void execute(String sql, String[] keys) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             statement.setArray(1, TableLayout.texts(connection, keys));
-            return statement.executeUpdate();
+            statement.execute();
         }
     }
 }

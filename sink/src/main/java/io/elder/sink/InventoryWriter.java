@@ -5,7 +5,6 @@ import io.elder.schemas.avro.InventoryRecord;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -141,30 +140,24 @@ public final class InventoryWriter {
 
     /** Rows are bisected table by table; what fails beside them (a name, an adoption, a purge) is found here. */
     private void divide(Connection connection, List<Incoming> incoming, Written all) throws SQLException {
-        Savepoint before = connection.setSavepoint();
-        try {
-            apply(connection, incoming, true, all);
-            connection.releaseSavepoint(before);
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            connection.rollback(before);
-            if (incoming.size() <= 1) {
-                for (Incoming one : incoming) {
-                    all.refusals()
-                            .add(new Refusal(
-                                    one.record(),
-                                    one.partition(),
-                                    one.offset(),
-                                    e.getClass().getName(),
-                                    DatabaseTrouble.describe(e)));
-                }
-                return;
-            }
-            divide(connection, incoming.subList(0, incoming.size() / 2), all);
-            divide(connection, incoming.subList(incoming.size() / 2, incoming.size()), all);
+        Optional<SQLException> refusal = Savepoints.refusal(connection, () -> apply(connection, incoming, true, all));
+        if (refusal.isEmpty()) {
+            return;
         }
+        if (incoming.size() <= 1) {
+            for (Incoming one : incoming) {
+                all.refusals()
+                        .add(new Refusal(
+                                one.record(),
+                                one.partition(),
+                                one.offset(),
+                                refusal.get().getClass().getName(),
+                                DatabaseTrouble.describe(refusal.get())));
+            }
+            return;
+        }
+        divide(connection, incoming.subList(0, incoming.size() / 2), all);
+        divide(connection, incoming.subList(incoming.size() / 2, incoming.size()), all);
     }
 
     private void apply(Connection connection, List<Incoming> incoming, boolean careful, Written all)

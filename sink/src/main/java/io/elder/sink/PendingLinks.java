@@ -5,7 +5,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -14,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 
 /** References that are null because their target has not arrived, in {@code pipeline.pending_links}. */
 final class PendingLinks {
@@ -113,16 +114,13 @@ final class PendingLinks {
     /** The same, one by one where the database refuses some: those are given up and returned. */
     int setCarefully(ElderTable table, TableLayout.Link link, List<InventoryWriter.Refusal> refusals)
             throws SQLException {
-        Optional<ElderTable> target = ElderTable.findByNoun(link.noun());
         List<String> ready = new ArrayList<>();
-        if (target.isPresent()) {
-            try (PreparedStatement query = connection.prepareStatement(
-                    "SELECT p.source_key FROM pipeline.pending_links p WHERE " + ready(target.get(), false, false))) {
-                bind(query, table, link, null, null);
-                try (ResultSet row = query.executeQuery()) {
-                    while (row.next()) {
-                        ready.add(row.getString(1));
-                    }
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT p.source_key FROM pipeline.pending_links p WHERE " + ready(link, false, false))) {
+            bind(query, table, link, null, null);
+            try (ResultSet row = query.executeQuery()) {
+                while (row.next()) {
+                    ready.add(row.getString(1));
                 }
             }
         }
@@ -132,24 +130,16 @@ final class PendingLinks {
     private int bisect(
             ElderTable table, TableLayout.Link link, List<String> keys, List<InventoryWriter.Refusal> refusals)
             throws SQLException {
-        Savepoint before = connection.setSavepoint();
-        try {
-            int linked = set(table, link, null, keys);
-            connection.releaseSavepoint(before);
-            return linked;
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            connection.rollback(before);
-            if (keys.size() == 1) {
-                giveUp(table, link, keys.getFirst(), e).ifPresent(refusals::add);
-                return 0;
-            }
+        AtomicInteger linked = new AtomicInteger();
+        Optional<SQLException> refusal = Savepoints.refusal(connection, () -> linked.set(set(table, link, null, keys)));
+        if (refusal.isPresent() && keys.size() == 1) {
+            giveUp(table, link, keys.getFirst(), refusal.get()).ifPresent(refusals::add);
+        } else if (refusal.isPresent()) {
             int half = keys.size() / 2;
             return bisect(table, link, keys.subList(0, half), refusals)
                     + bisect(table, link, keys.subList(half, keys.size()), refusals);
         }
+        return linked.get();
     }
 
     private Optional<InventoryWriter.Refusal> giveUp(
@@ -178,39 +168,29 @@ final class PendingLinks {
         return refusal;
     }
 
-    /** Makes the record, when it is sent again, differ from the row, which lacks the reference. */
+    /**
+     * Makes the record, when it is sent again, differ from the row, which lacks the reference. Where a trigger refuses every
+     * change of the row, a retry finds it as it is, and a rebuild sets it.
+     */
     private void forgetContent(ElderTable table, String key) throws SQLException {
-        Savepoint before = connection.setSavepoint();
         try (PreparedStatement update = connection.prepareStatement(
                 "UPDATE " + table.sqlName() + " SET content_hash = NULL WHERE source_key = ?")) {
             update.setString(1, key);
-            update.executeUpdate();
-            connection.releaseSavepoint(before);
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            // A trigger that refuses every change of the row: a retry finds it as it is, and a rebuild sets it.
-            connection.rollback(before);
+            Savepoints.refusal(connection, update::executeUpdate);
         }
     }
 
     private int set(ElderTable table, TableLayout.Link link, Collection<String> targets, Collection<String> sources)
             throws SQLException {
-        Optional<ElderTable> target = ElderTable.findByNoun(link.noun());
-        if (target.isEmpty()) {
-            return 0;
-        }
-        String id = id(target.get());
         String sql = "WITH linked AS (DELETE FROM pipeline.pending_links p WHERE "
-                + ready(target.get(), targets != null, sources != null)
+                + ready(link, targets != null, sources != null)
                 // Beside a batch, what another sink is just writing is not waited for, or the two might wait for each
                 // other.
                 + (targets == null
                         ? ""
                         : " AND p.source_key IN (SELECT f.source_key FROM " + table.sqlName()
                                 + " f WHERE f.source_key = p.source_key FOR NO KEY UPDATE SKIP LOCKED)")
-                + " RETURNING p.source_key, " + id
+                + " RETURNING p.source_key, " + id(link)
                 + " AS id) UPDATE " + table.sqlName() + " t SET \"" + link.column()
                 + "\" = linked.id FROM linked WHERE t.source_key = linked.source_key";
         try (PreparedStatement update = connection.prepareStatement(sql)) {
@@ -224,14 +204,19 @@ final class PendingLinks {
      * The links whose targets are there, or have a stand-in; {@link #bind} fills its parameters. A condition that may be
      * null would keep PostgreSQL from the index on the target, and without statistics it prefers the one on the table.
      */
-    private static String ready(ElderTable target, boolean byTarget, boolean bySource) {
-        return (byTarget ? "p.table_name || ''" : "p.table_name") + " = ? AND p.reference = ? AND " + id(target)
+    private static String ready(TableLayout.Link link, boolean byTarget, boolean bySource) {
+        return (byTarget ? "p.table_name || ''" : "p.table_name") + " = ? AND p.reference = ? AND " + id(link)
                 + " IS NOT NULL" + (byTarget ? " AND p.target_key = ANY (?)" : "")
                 + (bySource ? " AND p.source_key = ANY (?)" : "");
     }
 
-    private static String id(ElderTable target) {
-        return "coalesce((SELECT x.id FROM " + target.sqlName() + " x WHERE x.source_key = p.target_key), ?::integer)";
+    /** What may be a row of any table is looked for in each: a key is of one. */
+    private static String id(TableLayout.Link link) {
+        List<ElderTable> targets =
+                ElderTable.findByNoun(link.noun()).map(List::of).orElse(List.of(ElderTable.values()));
+        return targets.stream()
+                .map(target -> "(SELECT x.id FROM " + target.sqlName() + " x WHERE x.source_key = p.target_key)")
+                .collect(Collectors.joining(", ", "coalesce(", ", ?::integer)"));
     }
 
     private Integer standIn(TableLayout.Link link) {

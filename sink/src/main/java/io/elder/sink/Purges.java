@@ -23,8 +23,6 @@ final class Purges {
     /** Children before what they refer to. */
     private static final List<ElderTable> ORDER = List.of(ElderTable.values()).reversed();
 
-    private static final String DUE = "tried_at < now() - interval '1 minute'";
-
     private static final int AT_ONCE = 1000;
 
     private final Connection connection;
@@ -54,47 +52,76 @@ final class Purges {
         }
     }
 
-    /** What could not go before, if it was tried a minute ago or longer. */
-    void retry() throws SQLException {
+    /**
+     * What could not go before, after a minute and then whenever it has waited as long again, a day at most. What somebody
+     * else has locked is left for the next time.
+     *
+     * @param careful whether a row that PostgreSQL refuses to delete is looked for, and left
+     */
+    void retry(boolean careful) throws SQLException {
         if (!anyDue()) {
             return;
         }
         for (ElderTable table : ORDER) {
-            List<String> taken = new ArrayList<>();
-            List<String> stillDeleted = new ArrayList<>();
-            try (PreparedStatement update = connection.prepareStatement("UPDATE pipeline.pending_purges p"
-                    + " SET tried_at = now() FROM (SELECT source_key FROM pipeline.pending_purges WHERE table_name = ?"
-                    + " AND " + DUE + " ORDER BY source_key LIMIT " + AT_ONCE + " FOR UPDATE SKIP LOCKED) d"
-                    + " WHERE p.table_name = ? AND p.source_key = d.source_key"
-                    + " RETURNING p.source_key, EXISTS (" + stillDeleted(table) + ')')) {
-                update.setString(1, table.sqlName());
-                update.setString(2, table.sqlName());
-                try (ResultSet row = update.executeQuery()) {
-                    while (row.next()) {
-                        taken.add(row.getString(1));
-                        if (row.getBoolean(2)) {
-                            stillDeleted.add(row.getString(1));
-                        }
-                    }
+            String[] due = takeDue(table);
+            if (due.length == 0) {
+                continue;
+            }
+            String[] free = lock(table, due);
+            if (careful) {
+                for (String key : free) {
+                    Savepoints.refusal(connection, () -> purge(table, key));
                 }
+            } else {
+                purge(table, free);
             }
-            if (!taken.isEmpty()) {
-                purge(table, stillDeleted.toArray(String[]::new));
-                forget(table, taken.toArray(String[]::new));
-            }
+            forget(table, due);
         }
     }
 
     private boolean anyDue() throws SQLException {
         try (PreparedStatement query = connection.prepareStatement(
-                        "SELECT EXISTS (SELECT FROM pipeline.pending_purges WHERE " + DUE + ')');
+                        "SELECT EXISTS (SELECT FROM pipeline.pending_purges WHERE due_at < now())");
                 ResultSet row = query.executeQuery()) {
             return row.next() && row.getBoolean(1);
         }
     }
 
+    private String[] takeDue(ElderTable table) throws SQLException {
+        try (PreparedStatement update = connection.prepareStatement("UPDATE pipeline.pending_purges p"
+                + " SET due_at = now() + least(greatest(now() - p.noted_at, interval '1 minute'), interval '1 day')"
+                + " FROM (SELECT table_name, source_key FROM pipeline.pending_purges WHERE table_name = ?"
+                + " AND due_at < now() ORDER BY due_at LIMIT " + AT_ONCE + " FOR UPDATE SKIP LOCKED) d"
+                + " WHERE p.table_name = d.table_name AND p.source_key = d.source_key RETURNING p.source_key")) {
+            update.setString(1, table.sqlName());
+            return keys(update);
+        }
+    }
+
+    /** Those of the rows that are still deleted as they were, and that nobody has in hand. */
+    private String[] lock(ElderTable table, String[] keys) throws SQLException {
+        try (PreparedStatement query = connection.prepareStatement("SELECT t.source_key FROM " + table.sqlName()
+                + " t JOIN pipeline.pending_purges p ON p.table_name = ? AND p.source_key = t.source_key"
+                + " AND p.deleted_at = t.deleted_at WHERE t.source_key = ANY (?)"
+                + " ORDER BY t.id FOR UPDATE OF t SKIP LOCKED")) {
+            query.setString(1, table.sqlName());
+            query.setArray(2, TableLayout.texts(connection, keys));
+            return keys(query);
+        }
+    }
+
+    private static String[] keys(PreparedStatement statement) throws SQLException {
+        List<String> keys = new ArrayList<>();
+        try (ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                keys.add(row.getString(1));
+            }
+        }
+        return keys.toArray(String[]::new);
+    }
+
     /** The function keeps what other rows still refer to, and what is not softly deleted. */
-    private void purge(ElderTable table, String[] keys) throws SQLException {
+    private void purge(ElderTable table, String... keys) throws SQLException {
         try (PreparedStatement purge = connection.prepareStatement("SELECT pipeline.purge(?, ?)")) {
             purge.setString(1, table.sqlName());
             purge.setArray(2, TableLayout.texts(connection, keys));
@@ -105,17 +132,19 @@ final class Purges {
         }
     }
 
+    /** What is gone, or is not deleted as it was. */
     private void forget(ElderTable table, String[] keys) throws SQLException {
-        try (PreparedStatement delete = connection.prepareStatement("DELETE FROM pipeline.pending_purges p"
-                + " WHERE p.table_name = ? AND p.source_key = ANY (?) AND NOT EXISTS (" + stillDeleted(table) + ')')) {
-            delete.setString(1, table.sqlName());
-            delete.setArray(2, TableLayout.texts(connection, keys));
-            delete.executeUpdate();
+        String isRow = "SELECT FROM " + table.sqlName() + " t WHERE t.source_key = p.source_key";
+        for (String gone : List.of(
+                "pipeline.pending_purges p WHERE NOT EXISTS (" + isRow + " AND t.deleted_at = p.deleted_at)",
+                // Somebody may have wanted its name meanwhile.
+                "pipeline.name_claims p WHERE NOT EXISTS (" + isRow + ')')) {
+            try (PreparedStatement delete = connection.prepareStatement(
+                    "DELETE FROM " + gone + " AND p.table_name = ? AND p.source_key = ANY (?)")) {
+                delete.setString(1, table.sqlName());
+                delete.setArray(2, TableLayout.texts(connection, keys));
+                delete.executeUpdate();
+            }
         }
-    }
-
-    private static String stillDeleted(ElderTable table) {
-        return "SELECT FROM " + table.sqlName()
-                + " t WHERE t.source_key = p.source_key AND t.deleted_at = p.deleted_at";
     }
 }

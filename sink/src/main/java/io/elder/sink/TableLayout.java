@@ -163,7 +163,9 @@ final class TableLayout {
                 nameColumn().isPresent() && isUnique(connection, nameColumn().get());
         this.upsert = upsertStatement();
         this.refresh =
-                "UPDATE " + table.sqlName() + " t SET observed_at = i.observed_at::timestamptz, run_id = i.run_id"
+                "UPDATE " + table.sqlName() + " t SET observed_at = i.observed_at::timestamptz, run_id = i.run_id,"
+                        // It may have come back and gone again within a batch.
+                        + " deleted_at = CASE WHEN t.deleted_at IS NOT NULL THEN i.observed_at::timestamptz END"
                         + (actuals.containsKey("last_seen_at") ? ", last_seen_at = i.observed_at::timestamptz" : "")
                         + " FROM unnest(?::text[], ?::text[], ?::text[]) AS i(source_key, observed_at, run_id)"
                         + " WHERE t.source_key = i.source_key AND t.observed_at < i.observed_at::timestamptz";

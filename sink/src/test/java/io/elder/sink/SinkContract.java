@@ -583,8 +583,97 @@ abstract class SinkContract {
         assertThat(count("pipeline.pending_purges")).isZero();
     }
 
+    @Test
+    void whatComesBackAndGoesWithinABatchHasItsWholeTimeAgainToo() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(1, 1), member(1, 1, 1)));
+        apply(List.of(deleted(group(1, 2)), tombstone(GROUP + 1)));
+        apply(List.of(group(1, 3), deleted(group(1, 4)), deleted(member(1, 1, 4)), tombstone(MEMBER + 1)));
+        letAMinutePass();
+        settle();
+        assertThat(count("identity_groups WHERE deleted_at IS NOT NULL")).isOne();
+        assertThat(count("pipeline.pending_purges")).isZero();
+    }
+
+    @Test
+    void aRowThatASiteKeepsHoldsUpNoOther() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), user(2, "user2", 1), group(1, 1), group(2, 1)));
+        apply(List.of(member(1, 1, 1), member(2, 2, 1), deleted(group(1, 2)), deleted(group(2, 2))));
+        apply(List.of(tombstone(GROUP + 1), tombstone(GROUP + 2)));
+        apply(List.of(
+                deleted(member(1, 1, 3)), deleted(member(2, 2, 3)), tombstone(MEMBER + 1), tombstone(MEMBER + 2)));
+        execute("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                + " IF OLD.name = 'ldap:g1' THEN RAISE 'kept'; END IF; RETURN OLD; END $$");
+        execute("CREATE TRIGGER ours BEFORE DELETE ON identity_groups FOR EACH ROW EXECUTE FUNCTION keep()");
+        letAMinutePass();
+        try (Connection connection = open()) {
+            connection.setAutoCommit(false);
+            assertThatThrownBy(() -> writer.settle(connection, false))
+                    .isInstanceOfSatisfying(SQLException.class, e -> assertThat(DatabaseTrouble.isTheRow(e))
+                            .isTrue());
+            connection.rollback();
+            assertThat(writer.settle(connection, true).refusals()).isEmpty();
+            connection.commit();
+        }
+        assertThat(one("SELECT string_agg(source_key, ' ') FROM identity_groups"))
+                .isEqualTo(GROUP + 1);
+        assertThat(count("pipeline.pending_purges WHERE due_at > now()")).isOne();
+        settle();
+    }
+
+    @Test
+    void whatSomebodyHasInHandIsPurgedLater() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(1, 1), member(1, 1, 1)));
+        apply(List.of(deleted(group(1, 2)), tombstone(GROUP + 1)));
+        apply(List.of(deleted(member(1, 1, 3)), tombstone(MEMBER + 1)));
+        letAMinutePass();
+        try (Connection somebody = open();
+                Statement statement = somebody.createStatement()) {
+            somebody.setAutoCommit(false);
+            statement.execute("SELECT 1 FROM identity_groups FOR KEY SHARE");
+            settle();
+        }
+        assertThat(count("identity_groups")).isOne();
+        letAMinutePass();
+        settle();
+        assertThat(count("identity_groups")).isZero();
+    }
+
+    @Test
+    void aNameThatAPurgedRowWantedIsNobodysClaim() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "x", 1), group(1, 1), member(1, 1, 1)));
+        apply(List.of(deleted(user(1, "x", 2)), tombstone(USER + 1)));
+        apply(List.of(user(2, "x", 3)));
+        assertThat(count("pipeline.name_claims")).isOne();
+        apply(List.of(deleted(member(1, 1, 3)), tombstone(MEMBER + 1)));
+        letAMinutePass();
+        settle();
+        assertThat(names()).containsExactly("ldap:x");
+        assertThat(count("pipeline.name_claims")).isZero();
+    }
+
+    @Test
+    void aDeletionDoesNotWaitForWhatTheRowWouldReferTo() throws SQLException {
+        apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(1, 1), member(1, 1, 1)));
+        apply(List.of(member(2, 1, 2)));
+        apply(List.of(deleted(member(2, 1, 3))));
+        assertThat(count("identity_group_memberships WHERE deleted_at IS NOT NULL"))
+                .isOne();
+        assertThat(count("pipeline.pending_rows")).isZero();
+    }
+
+    @Test
+    void aDependencyRefersToWhatArrivesAfterIt() throws SQLException {
+        apply(List.of(ou(3, null, 1), groupAsEntity(1, 1), groupAsEntity(2, 1), nested(2, 1)));
+        apply(List.of(group(1, 1), group(2, 1)));
+        settle();
+        assertThat(count("dependencies WHERE source_id IS NOT NULL AND target_id IS NOT NULL"))
+                .isOne();
+        assertThat(count("pipeline.pending_links")).isZero();
+        assertThat(count("pipeline.pending_rows")).isZero();
+    }
+
     private void letAMinutePass() throws SQLException {
-        execute("UPDATE pipeline.pending_purges SET tried_at = tried_at - interval '61 seconds'");
+        execute("UPDATE pipeline.pending_purges SET due_at = due_at - interval '61 seconds'");
     }
 
     /** Dependencies have no foreign keys that would say so. */
