@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.SdkPojo;
@@ -29,6 +30,7 @@ import software.amazon.awssdk.services.ec2.Ec2Client;
 import software.amazon.awssdk.services.ec2.model.Reservation;
 import software.amazon.awssdk.services.ecs.EcsClient;
 import software.amazon.awssdk.services.ecs.model.ClusterField;
+import software.amazon.awssdk.services.ecs.model.Failure;
 import software.amazon.awssdk.services.ecs.model.ServiceField;
 import software.amazon.awssdk.services.eks.EksClient;
 import software.amazon.awssdk.services.elasticache.ElastiCacheClient;
@@ -99,7 +101,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                         "FunctionArn",
                         tagged(AwsProvider::functions, AwsProvider::functionTags)),
                 ecsCluster,
-                child(ecsCluster, "ecs_service", "serviceArn", AwsProvider::fetchEcsServices),
+                child(ecsCluster, "ecs_service", AwsProvider::serviceId, AwsProvider::fetchEcsServices),
                 eksCluster,
                 child(eksCluster, "eks_node_group", "nodegroupArn", AwsProvider::fetchNodeGroups),
                 regional("sqs", "sqs_queue", "QueueArn", AwsProvider::fetchQueues),
@@ -117,6 +119,8 @@ public final class AwsProvider implements Provider<AwsClient> {
                         tagged(AwsProvider::distributions, AwsProvider::distributionTags)),
                 global("route53", "route53_zone", "Id", tagged(AwsProvider::zones, AwsProvider::zoneTags)));
     }
+
+    private static final Pattern SHORT_SERVICE_ARN = Pattern.compile("[^/]+:service/[^/]+");
 
     private static final Set<String> SERVICES = Set.of(
             "ec2",
@@ -611,10 +615,14 @@ public final class AwsProvider implements Provider<AwsClient> {
     /** Passwords live in there. The names stay. */
     private static void dropEnvironmentValues(ObjectNode function) {
         if (function.get("Environment") instanceof ObjectNode environment) {
-            ArrayNode names = environment.putArray("VariableNames");
-            environment.path("Variables").fieldNames().forEachRemaining(names::add);
-            environment.remove("Variables");
+            keepNames(environment, "Variables", "VariableNames");
         }
+    }
+
+    private static void keepNames(ObjectNode holder, String map, String list) {
+        ArrayNode names = holder.putArray(list);
+        holder.path(map).fieldNames().forEachRemaining(names::add);
+        holder.remove(map);
     }
 
     private static void fetchEcsClusters(AwsClient aws, Partition where, Out out) throws Exception {
@@ -627,6 +635,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 batch -> {
                     var described = out.request(() -> ecs(aws, where).describeClusters(r -> r.clusters(batch)
                             .include(ClusterField.TAGS, ClusterField.STATISTICS, ClusterField.SETTINGS)));
+                    checkWhole("DescribeClusters", described.failures());
                     AwsJson.of(described.clusters()).forEach(out::accept);
                 });
     }
@@ -643,12 +652,45 @@ public final class AwsProvider implements Provider<AwsClient> {
                     var described = out.request(() -> ecs(aws, where)
                             .describeServices(
                                     r -> r.cluster(arn).services(batch).include(ServiceField.TAGS)));
+                    checkWhole("DescribeServices", described.failures());
                     for (ObjectNode service : AwsJson.of(described.services())) {
                         // The last hundred things that happened; they change at every read.
                         service.remove("events");
+                        dropLogOptionValues(service);
                         out.accept(service);
                     }
                 });
+    }
+
+    /** A token of the log's receiver may be among them, such as {@code splunk-token}. */
+    private static void dropLogOptionValues(ObjectNode service) {
+        for (JsonNode log : service.findValues("logConfiguration")) {
+            if (log instanceof ObjectNode configuration && configuration.has("options")) {
+                keepNames(configuration, "options", "optionNames");
+            }
+        }
+    }
+
+    /** What was listed and is gone is missing; with any other reason it is there, and was not told. */
+    private static void checkWhole(String request, List<Failure> failures) throws AwsStop {
+        for (Failure failure : failures) {
+            if (!"MISSING".equals(failure.reason())) {
+                throw incomplete("%s left out %s: %s".formatted(request, failure.arn(), failure.reason()));
+            }
+        }
+    }
+
+    /**
+     * The ARN. Those of services from before 2021 lack the cluster, so that each cluster of a region may have the same one.
+     *
+     * @see <a href="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html">Account settings</a>
+     */
+    private static String serviceId(JsonNode service) {
+        String arn = service.path("serviceArn").asText();
+        String cluster = service.path("clusterArn").asText();
+        return SHORT_SERVICE_ARN.matcher(arn).matches()
+                ? arn.replace("/", "/" + cluster.substring(cluster.lastIndexOf('/') + 1) + "/")
+                : arn;
     }
 
     private static void fetchEksClusters(AwsClient aws, Partition where, Out out) throws Exception {
@@ -810,13 +852,21 @@ public final class AwsProvider implements Provider<AwsClient> {
                     ArrayNode keys = json.putArray("AccessKeys");
                     ArrayNode groups = json.putArray("Groups");
                     boolean isThere = ifThere(() -> {
-                                // A user has two keys at most, and is in ten groups at most.
-                                AwsJson.of(out.request(() -> iam.listAccessKeys(r -> r.userName(user.userName()))
-                                                .accessKeyMetadata()))
-                                        .forEach(keys::add);
-                                out.request(() -> iam.listGroupsForUser(r -> r.userName(user.userName()))
-                                                .groups())
-                                        .forEach(group -> groups.add(group.groupName()));
+                                out.pages(
+                                        cursor -> {
+                                            var page = iam.listAccessKeys(r ->
+                                                    r.userName(user.userName()).marker(cursor));
+                                            return new Page<>(
+                                                    page.accessKeyMetadata(), next(page.isTruncated(), page.marker()));
+                                        },
+                                        key -> keys.add(AwsJson.of(key)));
+                                out.pages(
+                                        cursor -> {
+                                            var page = iam.listGroupsForUser(r ->
+                                                    r.userName(user.userName()).marker(cursor));
+                                            return new Page<>(page.groups(), next(page.isTruncated(), page.marker()));
+                                        },
+                                        group -> groups.add(group.groupName()));
                                 return true;
                             })
                             .isPresent();
@@ -826,7 +876,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 });
     }
 
-    private static Page<ObjectNode> roles(AwsClient aws, Partition where, String cursor) {
+    private static Page<ObjectNode> roles(AwsClient aws, Partition where, String cursor) throws AwsStop {
         var page = iam(aws, where).listRoles(r -> r.marker(cursor).maxItems(aws.page(1, 1000)));
         return page(
                 page.roles().stream()
@@ -835,7 +885,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 next(page.isTruncated(), page.marker()));
     }
 
-    private static Page<ObjectNode> iamGroups(AwsClient aws, Partition where, String cursor) {
+    private static Page<ObjectNode> iamGroups(AwsClient aws, Partition where, String cursor) throws AwsStop {
         var page = iam(aws, where).listGroups(r -> r.marker(cursor).maxItems(aws.page(1, 1000)));
         return page(page.groups(), next(page.isTruncated(), page.marker()));
     }
@@ -859,7 +909,7 @@ public final class AwsProvider implements Provider<AwsClient> {
         return member.path("GroupArn").asText() + "/" + member.path("Arn").asText();
     }
 
-    private static Page<ObjectNode> distributions(AwsClient aws, Partition where, String cursor) {
+    private static Page<ObjectNode> distributions(AwsClient aws, Partition where, String cursor) throws AwsStop {
         var list = aws.of(CloudFrontClient.class, CloudFrontClient::builder, where)
                 .listDistributions(r -> r.marker(cursor).maxItems(Integer.toString(aws.page(1, 100))))
                 .distributionList();
@@ -870,15 +920,25 @@ public final class AwsProvider implements Provider<AwsClient> {
         return new Page<>(distributions, next(list.isTruncated(), list.nextMarker()));
     }
 
-    private static Page<ObjectNode> zones(AwsClient aws, Partition where, String cursor) {
+    private static Page<ObjectNode> zones(AwsClient aws, Partition where, String cursor) throws AwsStop {
         var page = aws.of(Route53Client.class, Route53Client::builder, where)
                 .listHostedZones(r -> r.marker(cursor).maxItems(Integer.toString(aws.page(1, 100))));
         return page(page.hostedZones(), next(page.isTruncated(), page.nextMarker()));
     }
 
-    /** A marker counts only where the list says that it was cut. */
-    private static String next(Boolean isTruncated, String marker) {
-        return Boolean.TRUE.equals(isTruncated) ? marker : null;
+    /** A marker counts only where the list says that it was cut; one that was cut and has none can't be read whole. */
+    private static String next(Boolean isTruncated, String marker) throws AwsStop {
+        if (!Boolean.TRUE.equals(isTruncated)) {
+            return null;
+        }
+        if (marker == null || marker.isEmpty()) {
+            throw incomplete("a list that was cut does not say where it goes on");
+        }
+        return marker;
+    }
+
+    private static AwsStop incomplete(String message) {
+        return new AwsStop(StopReason.INCOMPLETE, message, null);
     }
 
     /** Asks for something that may be absent or may have gone away since it was listed. */

@@ -42,6 +42,7 @@ class AwsProviderTest extends HttpProviderContract<AwsClient> {
                 // In the answers: what must never leave the fetcher.
                 "canary-master-password",
                 "canary-function-password",
+                "canary-log-token",
                 "canary-origin-header");
     }
 

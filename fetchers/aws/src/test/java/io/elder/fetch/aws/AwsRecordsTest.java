@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.elder.fetch.Resource;
 import io.elder.fetch.testkit.Answer;
+import io.elder.fetch.testkit.Asked;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.ScriptedServer;
 import io.elder.fetch.testkit.TestRun;
@@ -18,15 +19,23 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What leaves the fetcher, what it is made into, and what is asked for. */
 class AwsRecordsTest {
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    private static final String CLUSTER = "arn:aws:ecs:us-east-1:123456789012:cluster/";
+    private static final String SERVICE = "arn:aws:ecs:us-east-1:123456789012:service/";
 
     private ScriptedServer server;
 
@@ -61,6 +70,105 @@ class AwsRecordsTest {
                         .at("/Origins/Items/0/CustomHeaders/Items/0/HeaderName")
                         .asText())
                 .isEqualTo("X-From");
+        assertThat(first(records, "ecs_service")
+                        .at("/deployments/0/serviceConnectConfiguration/logConfiguration/optionNames"))
+                .extracting(JsonNode::asText)
+                .containsExactlyInAnyOrder("splunk-token", "splunk-url");
+    }
+
+    @Test
+    void servicesOfTheSameShortArnAreOneOfEachCluster() throws Exception {
+        restart(aws -> {
+            aws.on(
+                    ecs("ListClusters"),
+                    Answer.of(200, "{\"clusterArns\": [\"%1$sc1\", \"%1$sc2\"]}".formatted(CLUSTER)));
+            aws.on(
+                    ecs("DescribeClusters"),
+                    Answer.of(
+                            200,
+                            "{\"clusters\": [{\"clusterArn\": \"%1$sc1\"}, {\"clusterArn\": \"%1$sc2\"}]}"
+                                    .formatted(CLUSTER)));
+            for (String cluster : List.of("c1", "c2")) {
+                aws.on(
+                        ecs("DescribeServices")
+                                .and(asked -> asked.parameters().get("cluster").endsWith(cluster)),
+                        Answer.of(
+                                200,
+                                "{\"services\": [{\"serviceArn\": \"%1$sweb\", \"clusterArn\": \"%2$s%3$s\"}, {\"serviceArn\": \"%1$s%3$s/api\", \"clusterArn\": \"%2$s%3$s\"}]}"
+                                        .formatted(SERVICE, CLUSTER, cluster)));
+            }
+        });
+        assertThat(read(Map.of("AWS_SERVICES", "ecs")).published().sealedRecords())
+                .filteredOn(record -> record.key().kind().equals("ecs_service"))
+                .extracting(record -> record.key().id())
+                .containsExactlyInAnyOrder(
+                        SERVICE + "c1/web", SERVICE + "c1/api", SERVICE + "c2/web", SERVICE + "c2/api");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"DescribeClusters", "DescribeServices"})
+    void whatEcsDidNotTellIsNotGoneUnlessItSaysSo(String request) throws Exception {
+        String failures = "{\"clusters\": [], \"services\": [], \"failures\": [{\"arn\": \"c\", \"reason\": \"%s\"}]}";
+        restart(aws -> aws.on(ecs(request), Answer.of(200, failures.formatted("ACCESS_DENIED"))));
+        assertThat(run(Map.of("AWS_SERVICES", "ecs")).published().events(ScopeFailed.class))
+                .isNotEmpty()
+                .allSatisfy(failed -> assertThat(failed.getReason()).isEqualTo("incomplete"))
+                .anySatisfy(
+                        failed -> assertThat(failed.getMessage()).isEqualTo(request + " left out c: ACCESS_DENIED"));
+        restart(aws -> aws.on(ecs(request), Answer.of(200, failures.formatted("MISSING"))));
+        read(Map.of("AWS_SERVICES", "ecs"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "iam_user, POST /?Action=ListUsers, users",
+        "iam_user, POST /?Action=ListAccessKeys, access-keys",
+        "iam_user, POST /?Action=ListGroupsForUser, groups-of-user",
+        "iam_role, POST /?Action=ListRoles, roles",
+        "iam_group, POST /?Action=ListGroups, groups",
+        "iam_group_member, POST /?Action=GetGroup, group",
+        "cloudfront_distribution, GET /2020-05-31/distribution?MaxItems=100, distributions",
+        "route53_zone, GET /2013-04-01/hostedzone?maxitems=100, zones",
+    })
+    void aListThatWasCutAndDoesNotSayWhereItGoesOnIsIncomplete(String kind, String request, String fixture)
+            throws Exception {
+        server.on(request + "&x-none", cut(fixture, ""));
+        List<ScopeFailed> failed = run(Map.of("AWS_SERVICES", "iam,cloudfront,route53"))
+                .published()
+                .events(ScopeFailed.class);
+        assertThat(failed)
+                .filteredOn(each -> each.getScope().endsWith("/" + kind))
+                .extracting(ScopeFailed::getReason)
+                .containsExactly("incomplete");
+    }
+
+    @Test
+    void everyKeyAndGroupOfAUserIsRead() throws Exception {
+        server.on("POST /?Action=ListAccessKeys&Marker", cut("access-keys", "<Marker>page-2</Marker>"));
+        server.on("POST /?Action=ListGroupsForUser&Marker", cut("groups-of-user", "<Marker>page-2</Marker>"));
+        server.on(
+                "POST /?Action=ListAccessKeys&Marker=page-2",
+                Answer.of(200, server.text("answers/access-keys.xml").replace("AKIAI44QH8DHBEXAMPLE", "AKIASECOND")));
+        server.on(
+                "POST /?Action=ListGroupsForUser&Marker=page-2",
+                Answer.of(200, server.text("answers/groups-of-user.xml").replace("admins", "auditors")));
+        JsonNode user = first(read(Map.of("AWS_SERVICES", "iam")).published().sealedRecords(), "iam_user");
+        assertThat(user.get("AccessKeys").findValuesAsText("AccessKeyId"))
+                .containsExactly("AKIAI44QH8DHBEXAMPLE", "AKIASECOND");
+        assertThat(user.get("Groups")).extracting(JsonNode::asText).containsExactly("admins", "auditors");
+    }
+
+    /** A page that says that there are more. */
+    private Answer cut(String fixture, String marker) {
+        return Answer.of(
+                200,
+                server.text("answers/" + fixture + ".xml")
+                        .replace("<Marker/>", "")
+                        .replaceFirst("<IsTruncated>false</IsTruncated>", "<IsTruncated>true</IsTruncated>" + marker));
+    }
+
+    private static Predicate<Asked> ecs(String request) {
+        return asked -> asked.header("X-Amz-Target").equals("AmazonEC2ContainerServiceV20141113." + request);
     }
 
     @Test
@@ -180,6 +288,14 @@ class AwsRecordsTest {
         return sizes;
     }
 
+    /** The first of two routes that are told by a header serves. */
+    private void restart(Consumer<ScriptedServer> first) throws Exception {
+        stop();
+        server = ScriptedServer.start(getClass());
+        first.accept(server);
+        AwsAnswers.script(server);
+    }
+
     private void stopAndStart() throws InterruptedException {
         stop();
         try {
@@ -189,7 +305,7 @@ class AwsRecordsTest {
         }
     }
 
-    private TestRun<AwsClient> read(Map<String, String> more) throws InterruptedException {
+    private TestRun<AwsClient> run(Map<String, String> more) throws InterruptedException {
         Map<String, String> settings = new HashMap<>(Map.of(
                 "AWS_ENDPOINT_URL", server.url(),
                 "AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE",
@@ -198,17 +314,21 @@ class AwsRecordsTest {
         settings.putAll(more);
         try (TestRun<AwsClient> run = new TestRun<>(new AwsProvider(), Settings.of(settings), Set.of())) {
             run.everything();
-            assertThat(run.published().events(ScopeFailed.class)).isEmpty();
-            Set<String> roots = new AwsProvider()
-                    .resources().stream()
-                            .filter(Resource.Root.class::isInstance)
-                            .map(Resource::kind)
-                            .collect(Collectors.toSet());
-            assertThat(roots)
-                    .containsAll(
-                            run.planned().stream().map(PlannedTask::getKind).toList());
             return run;
         }
+    }
+
+    private TestRun<AwsClient> read(Map<String, String> more) throws InterruptedException {
+        TestRun<AwsClient> run = run(more);
+        assertThat(run.published().events(ScopeFailed.class)).isEmpty();
+        Set<String> roots = new AwsProvider()
+                .resources().stream()
+                        .filter(Resource.Root.class::isInstance)
+                        .map(Resource::kind)
+                        .collect(Collectors.toSet());
+        assertThat(roots)
+                .containsAll(run.planned().stream().map(PlannedTask::getKind).toList());
+        return run;
     }
 
     private static JsonNode first(List<RecordingPublisher.Written> records, String kind)

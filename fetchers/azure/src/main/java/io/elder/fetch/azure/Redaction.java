@@ -36,6 +36,9 @@ final class Redaction {
     private static final Set<String> NAMED_VALUES =
             Set.of("appsettings", "connectionstrings", "metadata", "environmentvariables");
 
+    /** {@code hidden-link: /app-insights-conn-string} and its like. */
+    private static final Pattern KEY_TAG = Pattern.compile("(?i)hidden-link:.*(conn-string|-key)");
+
     /** The signature of a shared access signature, which is a password within a URL. */
     private static final Pattern SIGNED = Pattern.compile("(?i)\\?[^\\s\"]*\\bsig=[^\\s\"]*");
 
@@ -71,8 +74,21 @@ final class Redaction {
                 object.set(field.getKey(), unsigned(value.textValue()));
             } else if (NAMED_VALUES.contains(name)) {
                 valuesOut(value);
-            } else if (!name.equals("tags")) {
+            } else if (name.equals("tags")) {
+                redactTags(value);
+            } else {
                 redact(value);
+            }
+        }
+    }
+
+    /** Tags are the customer's words, whatever they are called; function apps are tagged with the keys of what watches them. */
+    private static void redactTags(JsonNode tags) {
+        for (Map.Entry<String, JsonNode> tag : tags.properties()) {
+            if (KEY_TAG.matcher(tag.getKey()).matches()) {
+                tag.setValue(TextNode.valueOf(""));
+            } else if (tag.getValue().isTextual()) {
+                tag.setValue(unsigned(tag.getValue().textValue()));
             }
         }
     }

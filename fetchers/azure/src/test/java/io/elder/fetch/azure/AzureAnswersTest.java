@@ -102,7 +102,12 @@ class AzureAnswersTest {
             Set.of(
                     "/siteConfig/appSettings/value is withheld",
                     "/siteConfig/connectionStrings/connectionString is withheld",
-                    "/siteConfig/machineKey is withheld"));
+                    "/siteConfig/machineKey is withheld",
+                    "/tags/* is InstrumentationKey=canary-insights;IngestionEndpoint="
+                            + "https://eastus-0.in.applicationinsights.azure.com/, not \"\"",
+                    "/tags/* is canary-insights, not \"\"",
+                    "/tags/* is https://acc.blob.core.windows.net/packages/orders.zip?sp=r&sig=canary-tag-sas,"
+                            + " not \"https://acc.blob.core.windows.net/packages/orders.zip\""));
 
     private ScriptedServer vendor;
     private RecordingPublisher published;

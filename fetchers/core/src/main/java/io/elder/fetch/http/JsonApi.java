@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
@@ -30,6 +31,9 @@ import java.util.zip.GZIPInputStream;
  * link to a next page is followed only within the origin, so that no answer can have the credentials sent elsewhere.
  */
 public final class JsonApi implements AutoCloseable {
+    /** What something on the way changed, and a part, for which nobody asked (RFC 9110 sections 15.3.4 and 15.3.7). */
+    private static final Set<Integer> NOT_WHOLE = Set.of(203, 206);
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** More than any vendor's page; a server that sends more would fill the memory. */
@@ -182,6 +186,10 @@ public final class JsonApi implements AutoCloseable {
             JsonNode body = isJson(response) ? parse(bytes) : MissingNode.getInstance();
             throw new HttpFailure(
                     "GET " + target.getPath() + ": " + status + said(body), status, body, response.headers());
+        }
+        if (NOT_WHOLE.contains(status)) {
+            throw badResponse(
+                    "GET " + target.getPath() + ": " + status + " (expected: 200, the vendor's whole answer)");
         }
         return new Parsed(status, parse(bytes), bytes.length, response.headers());
     }

@@ -114,6 +114,16 @@ class JsonApiTest {
     }
 
     @Test
+    void aPartOfAnAnswerAndOneThatWasChangedOnTheWayAreBadResponses() {
+        for (int status : new int[] {203, 206}) {
+            answer("/api/" + status, status, "application/json", "{\"users\":[]}");
+            HttpFailure failure = catchThrowableOfType(HttpFailure.class, () -> api.get("/" + status));
+            String message = "GET /api/%1$d: %1$d (expected: 200, the vendor's whole answer)".formatted(status);
+            assertThat(failure.verdict()).isEqualTo(new Verdict.Stop(StopReason.BAD_RESPONSE, message));
+        }
+    }
+
+    @Test
     void aListIsReadWhereOneIsExpectedAndNothingElse() throws Exception {
         answer("/api/users", 200, "application/json", "[{\"id\":1},{\"id\":2}]");
         answer("/api/object", 200, "application/json", "{\"users\":[]}");

@@ -76,7 +76,13 @@ public final class GcpProvider implements Provider<GcpClient> {
                     "/v2/projects/{project}/locations/{location}/services",
                     "services",
                     field("name"),
-                    List.of("template/containers/*/env/*/value", "buildConfig/environmentVariables/*")),
+                    List.of(
+                            "template/containers/*/env/*/value",
+                            "template/containers/*/command",
+                            "template/containers/*/args",
+                            // Of probes of every sort.
+                            "template/containers/*/*/httpGet/httpHeaders/*/value",
+                            "buildConfig/environmentVariables/*")),
             new Listing(
                     "cloud_function",
                     Api.FUNCTIONS,
@@ -92,6 +98,8 @@ public final class GcpProvider implements Provider<GcpClient> {
                     field("name"),
                     List.of(
                             "rootPassword",
+                            "onPremisesConfiguration/password",
+                            "onPremisesConfiguration/clientKey",
                             "replicaConfiguration/mysqlReplicaConfiguration/password",
                             "replicaConfiguration/mysqlReplicaConfiguration/clientKey")),
             new Listing(

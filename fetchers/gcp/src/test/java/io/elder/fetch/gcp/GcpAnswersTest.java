@@ -201,9 +201,14 @@ class GcpAnswersTest {
     @Test
     void namesOfVariablesStayAndTheirValuesGo() {
         assertThat(payload("gce_instance", "instance-1")).contains("\"key\":\"startup-script\"", "ssh-keys");
-        assertThat(payload("cloud_run_service", "shop")).contains("\"name\":\"DB_PASSWORD\"", "secretKeyRef");
+        assertThat(payload("cloud_run_service", "shop"))
+                .contains("\"name\":\"DB_PASSWORD\"", "secretKeyRef", "/alive", "\"name\":\"Authorization\"", "X-Probe")
+                .doesNotContain("\"command\"", "\"args\"");
         assertThat(payload("cloud_function", "resize")).contains("\"DB_PASSWORD\":\"\"", "\"NPM_TOKEN\":\"\"");
-        assertThat(payload("cloud_sql_instance", "orders-replica")).contains("\"username\":\"replicator\"");
+        assertThat(payload("cloud_sql_instance", "orders-replica"))
+                .contains("\"username\":\"replicator\"", "\"username\":\"elsewhere\"");
+        assertThat(published.sealedRecords())
+                .noneMatch(record -> record.payload().contains("canary"));
     }
 
     private String payload(String kind, String end) {

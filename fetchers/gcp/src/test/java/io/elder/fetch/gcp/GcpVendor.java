@@ -75,6 +75,8 @@ public final class GcpVendor {
                 "ya29.canary-token-4711",
                 "canary-in-metadata-4711",
                 "canary-in-env-4711",
+                "canary-in-args-4711",
+                "canary-in-header-4711",
                 "canary-password-4711",
                 "canary-client-key-4711");
     }

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Takes out of an object what may be secret, before it is a record: names stay, values go. Wherever they stand, because
@@ -30,6 +32,9 @@ final class Redaction {
     /** Fields that hold a secret as plain text, in whatever kind. */
     private static final Set<String> PLAIN =
             Set.of("password", "passphrase", "token", "secretkey", "accesskey", "privatekey", "clientsecret", "apikey");
+
+    /** The name of an option that has a value. */
+    private static final Pattern OPTION = Pattern.compile("([^=,]+)=");
 
     private Redaction() {}
 
@@ -65,6 +70,10 @@ final class Redaction {
                     maskWords(value);
                 } else if (PAIRS.contains(field)) {
                     value.forEach(pair -> maskField(pair, "value"));
+                } else if (field.equals("mountOptions")) {
+                    maskOptions(value);
+                } else if (field.equals("httpGet")) {
+                    cutQuery(value);
                 } else if (field.equals("terminated")) {
                     // The end of a container's log, where its terminationMessagePolicy says so.
                     maskField(value, "message");
@@ -93,6 +102,28 @@ final class Redaction {
         }
     }
 
+    /** From the first secret on: one text may hold several options, and a password commas. */
+    private static void maskOptions(JsonNode options) {
+        if (options instanceof ArrayNode array) {
+            for (int i = 0; i < array.size(); i++) {
+                String text = array.get(i).asText();
+                Matcher option = OPTION.matcher(text);
+                while (option.find()) {
+                    if (soundsSecret(option.group(1))) {
+                        array.set(i, text.substring(0, option.end()) + MASK.textValue());
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    private static void cutQuery(JsonNode httpGet) {
+        if (httpGet instanceof ObjectNode object && object.path("path").isTextual()) {
+            object.put("path", object.get("path").textValue().replaceFirst("\\?.*", ""));
+        }
+    }
+
     private static void maskField(JsonNode holder, String field) {
         if (holder instanceof ObjectNode object && object.has(field)) {
             object.set(field, MASK);
@@ -101,6 +132,6 @@ final class Redaction {
 
     private static boolean soundsSecret(String name) {
         String lower = name.toLowerCase(Locale.ROOT);
-        return List.of("key", "secret", "password", "token").stream().anyMatch(lower::contains);
+        return List.of("key", "secret", "pass", "token").stream().anyMatch(lower::contains);
     }
 }

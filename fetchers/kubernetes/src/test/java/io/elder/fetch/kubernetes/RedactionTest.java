@@ -42,7 +42,7 @@ class RedactionTest {
                             {"spec": {"%s": [{"name": "kept1", "image": "kept2", "command": ["gone", "gone"], "args": ["gone"],
                               "env": [{"name": "kept3", "value": "gone"}, {"name": "kept4", "valueFrom": {"secretKeyRef": {"name": "kept5"}}}],
                               "lifecycle": {"postStart": {"exec": {"command": ["gone"]}}},
-                              "readinessProbe": {"httpGet": {"path": "kept6", "httpHeaders": [{"name": "kept7", "value": "gone"}]}}}]},
+                              "readinessProbe": {"httpGet": {"path": "kept6?token=gone", "httpHeaders": [{"name": "kept7", "value": "gone"}]}}}]},
                              "status": {"containerStatuses": [{"lastState": {"terminated": {"exitCode": 1, "reason": "kept8", "message": "gone"}},
                               "state": {"waiting": {"message": "kept9"}}}]}}""".formatted(list)))
                     .contains("kept1", "kept2", "kept3", "kept4", "kept5", "kept6", "kept7", "kept8", "kept9");
@@ -57,6 +57,16 @@ class RedactionTest {
                           "keystores": {"jks": {"password": "gone", "passwordSecretRef": {"name": "kept6"}}},
                           "projected": {"serviceAccountToken": {"path": "kept7"}}}}"""))
                 .contains("kept1", "kept2", "kept3", "kept4", "kept5", "kept6", "kept7");
+    }
+
+    @Test
+    void passwordsWithWhichVolumesAreMountedGo() throws IOException {
+        String options =
+                "\"mountOptions\": [\"kept1\", \"vers=kept2\", \"password=gone\", \"uid=kept3,pass=gone,gone\"]";
+        for (String object : new String[] {"{%s}", "{\"spec\": {%s}}"}) {
+            assertThat(redacted("k8s_persistent_volume", object.formatted(options)))
+                    .contains("\"kept1\",\"vers=kept2\",\"password=***\",\"uid=kept3,pass=***\"");
+        }
     }
 
     private static String redacted(String kind, String json) throws IOException {
