@@ -643,7 +643,8 @@ abstract class SinkContract {
         apply(List.of(ou(3, null, 1), user(1, "x", 1), group(1, 1), member(1, 1, 1)));
         apply(List.of(deleted(user(1, "x", 2)), tombstone(USER + 1)));
         apply(List.of(user(2, "x", 3)));
-        assertThat(count("pipeline.name_claims")).isOne();
+        // Names are not unique in shape C.
+        assertThat(count("pipeline.name_claims")).isEqualTo(shape == ElderShape.C ? 0 : 1);
         apply(List.of(deleted(member(1, 1, 3)), tombstone(MEMBER + 1)));
         letAMinutePass();
         settle();
