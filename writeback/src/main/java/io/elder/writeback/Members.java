@@ -145,6 +145,17 @@ final class Members {
         return transaction == null ? 0 : transaction.changes();
     }
 
+    /** Nobody has decided on it any more. */
+    void forget(String memberKey, Member member) {
+        leave(memberKey, member);
+        member.intent = Presence.UNKNOWN;
+        member.held = "";
+        member.mustHold = "";
+        member.contradictedAt = 0;
+        member.isUndoing = false;
+        save(memberKey, member);
+    }
+
     /** Its change need not be made any more, or is being made. */
     void leave(String memberKey, Member member) {
         if (!member.waiting.isEmpty()) {

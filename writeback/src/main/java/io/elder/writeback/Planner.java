@@ -94,7 +94,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         long at = event.getAt().toEpochMilli();
         switch (event.getBody()) {
-            case GroupRow row -> group(row);
+            case GroupRow row -> group(row, at);
             case IdentityRow row -> identity(row);
             case MembershipRow row -> membership(row, at);
             case MembershipsTruncated truncated -> truncated(truncated, at);
@@ -108,7 +108,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
     }
 
-    private void group(GroupRow row) {
+    private void group(GroupRow row, long at) {
         String id = Integer.toString(row.getId());
         Group old = stores.groups().get(id);
         if (row.getDeleted()) {
@@ -132,9 +132,26 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         // Rows that were there before a group was switched on are how things are; those that came after it, though they
         // may have been heard of before, are changes.
         boolean isSwitchedOn = old != null && !old.isSynced() && now.isSynced();
+        boolean isSwitchedOff = old != null && old.isSynced() && !(now.isSynced() && now.isSameAs(old));
+        if (isSwitchedOff || isSwitchedOn) {
+            forgetIntents(row.getId(), isSwitchedOff ? old : now, at);
+        }
         if (old == null || isSwitchedOn) {
             for (KeyValue<String, String> entry : Stores.below(stores.rowsOfPair(), id)) {
                 resolve(Stores.parts(entry.key)[2], old == null ? Long.MIN_VALUE : row.getPosition());
+            }
+        }
+    }
+
+    /**
+     * What is done to a group that is off, in Elder and at the provider, is nobody's business here: no decision of before
+     * may be held against it later. What was said after the switch, and heard of first, stands.
+     */
+    private void forgetIntents(int id, Group group, long at) {
+        for (KeyValue<String, Member> entry : Stores.below(stores.members(), key(group.provider(), group.id()))) {
+            Member member = entry.value;
+            if (member.group == id && member.intent != Presence.UNKNOWN && member.saidAt <= at) {
+                members.forget(entry.key, member);
             }
         }
     }
@@ -159,7 +176,19 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     /** Looks again at a row whose group or identity was unknown, or not write-back's business. */
     private void resolve(String id, long after) {
         Row row = stores.rows().get(id);
-        if (row == null || !row.isOpen() || members.memberKey(row).isEmpty() || row.isOlderThan(after)) {
+        if (row == null || !row.isOpen()) {
+            return;
+        }
+        if (row.isOlderThan(after)) {
+            // How things were when its group was switched on: not to be looked at again with its user's next change.
+            if (row.isLive()) {
+                stores.rows().put(id, row.settled());
+            } else {
+                forget(id, row);
+            }
+            return;
+        }
+        if (members.memberKey(row).isEmpty()) {
             return;
         }
         if (row.isLive()) {
@@ -344,6 +373,8 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         }
         member.intent = intent;
         member.changedAt = at;
+        member.saidAt = at;
+        member.isUndoing = false;
         member.decidedAt = now;
         member.failures = 0;
         member.contradictedAt = 0;

@@ -178,12 +178,11 @@ final class Plans {
         List<Due> changes = new ArrayList<>();
         for (Due one : due) {
             members.leave(one.memberKey, one.member);
-            if (isSynced(one.member)) {
+            if (isSynced(one.member) && !isGranted(one.member)) {
                 changes.add(one);
             } else {
                 // Its group was switched off, which may have been before, and is heard of from another partition.
-                one.member.intent = Presence.UNKNOWN;
-                members.save(one.memberKey, one.member);
+                members.forget(one.memberKey, one.member);
             }
         }
         if (changes.isEmpty()) {
@@ -245,6 +244,11 @@ final class Plans {
     private boolean isSynced(Member member) {
         State.Group group = stores.groups().get(Integer.toString(member.group));
         return group == null || group.isSynced();
+    }
+
+    /** Whether a removal would take away what a row of Elder grants. */
+    private boolean isGranted(Member member) {
+        return member.intent == Presence.ABSENT && !member.isUndoing && members.isGranted(member, member.changedAt);
     }
 
     /** Why the changes of one group can't be made without a person. */
@@ -546,7 +550,8 @@ final class Plans {
             boolean isAsShown = member.held.equals(id)
                     && member.intent == Presence.after(entry.value.operation())
                     && member.state() != member.intent
-                    && (member.intent == Presence.PRESENT || !members.isGranted(member, member.changedAt));
+                    && isSynced(member)
+                    && !isGranted(member);
             if (isAsShown) {
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
                         .add(new Due(memberKey, member, "", ""));
@@ -619,9 +624,11 @@ final class Plans {
             String memberKey = Stores.rest(entry.key, id);
             Member member = members.find(memberKey);
             Presence made = Presence.after(entry.value.operation());
-            if (member.isIdle() && member.state() == made) {
+            if (member.isIdle() && member.state() == made && isSynced(member)) {
                 member.intent = made.inverse();
                 member.changedAt = now;
+                member.saidAt = now;
+                member.isUndoing = true;
                 member.decidedAt = now;
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
                         .add(new Due(memberKey, member, "", ""));

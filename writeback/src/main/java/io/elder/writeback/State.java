@@ -29,7 +29,17 @@ final class State {
     }
 
     /** A row of {@code identity_groups}. */
-    record Group(String provider, String id, String name, boolean isSynced, String sourceKey) {}
+    record Group(String provider, String id, String name, boolean isSynced, String sourceKey) {
+        /** State as JSON leaves out what is empty. */
+        Group {
+            provider = provider == null ? "" : provider;
+            id = id == null ? "" : id;
+        }
+
+        boolean isSameAs(Group other) {
+            return provider.equals(other.provider) && id.equals(other.id);
+        }
+    }
 
     /** A row of {@code identities}. It is kept when the row goes: its memberships may be told of later. */
     record Identity(String authProviderId, String sourceKey, String villageId) {}
@@ -144,13 +154,23 @@ final class State {
             long budget,
             int parts,
             String by) {
+        /** State as JSON leaves out what is empty. */
+        Plan {
+            reason = reason == null ? "" : reason;
+        }
+
         Plan became(String other, String who) {
             return new Plan(provider, other, reason, at, expiresAt, changes, removals, budget, parts, who);
         }
     }
 
     /** One change of a plan and what came of it; no outcome while it is under way. */
-    record Item(String operation, String outcome) {}
+    record Item(String operation, String outcome) {
+        /** State as JSON leaves out what is empty. */
+        Item {
+            outcome = outcome == null ? "" : outcome;
+        }
+    }
 
     /** Intent, applied and observed of one membership. */
     static final class Member {
@@ -178,6 +198,12 @@ final class State {
 
         String mustHold = "";
         long changedAt;
+
+        /** When the intent was said, by the clock of the database. */
+        long saidAt;
+
+        /** The intent undoes a plan: what Elder's rows grant is no reason against it. */
+        boolean isUndoing;
 
         /** When it was heard of that the provider says otherwise; 0 if it does not, or that was seen to. */
         long contradictedAt;

@@ -514,6 +514,120 @@ class PlannerTest {
     }
 
     @Test
+    void whatOfAPlanIsStillUnderWayIsNotUndone() {
+        open(Map.of());
+        company(1, 10);
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.pass(Duration.ofSeconds(1));
+        world.command("undo", world.planUnderWay());
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+        world.command("undo", world.firstPlan());
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1", "add g0/u1");
+    }
+
+    @Test
+    void anAdditionIsUndoneThoughItsRowIsThereAndTheFirstCallFails() {
+        open(Map.of());
+        company(1, 10);
+        world.user("new");
+        world.add(pair("g0", "new"), null);
+        world.settle();
+        world.command("undo", world.lastPlan());
+        assertThat(world.call(Ending.BROKEN)).isOne();
+        world.pass(Duration.ofSeconds(15));
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/new", "remove g0/new", "remove g0/new");
+    }
+
+    @Test
+    void plansOfAGroupThatWasSwitchedOffAreNeitherReleasedNorUndone() {
+        open(Map.of());
+        company(2, 10);
+        world.delete(List.of(world.live(pair("g0", "u9")).orElseThrow()));
+        world.settle();
+        world.delete(List.copyOf(world.rows.values()));
+        world.settle();
+        String plan = world.waiting().getFirst().getPlanId();
+        world.groupOff("g0");
+        world.command("undo", world.lastPlan());
+        world.command("release", plan);
+        world.settle();
+        assertThat(world.calls)
+                .hasSize(11)
+                .startsWith("remove g0/u9")
+                .allMatch(call -> call.equals("remove g0/u9") || call.startsWith("remove g1/"));
+        assertThat(world.results.stream()
+                        .filter(result -> result.getOutcome().equals("moved"))
+                        .map(result -> result.getOperation() + " " + result.getGroupId()))
+                .hasSize(10)
+                .contains("add g0", "remove g0");
+    }
+
+    @Test
+    void aRemovalIsForgottenWhenItsGroupIsSwitchedOff() {
+        open(Map.of());
+        company(1, 4);
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.settle();
+        world.sync();
+        world.groupOff("g0");
+        world.add(pair("g0", "u1"), null);
+        world.pass(Duration.ofSeconds(5));
+        world.switchOnBehind("g0", () -> {});
+        world.provider.add(pair("g0", "u1"));
+        world.pass(Duration.ofSeconds(5));
+        world.sync();
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+    }
+
+    @Test
+    void anAdditionIsForgottenWhenItsGroupIsSwitchedOff() {
+        open(Map.of());
+        company(1, 4);
+        world.user("new");
+        Membership row = world.add(pair("g0", "new"), null);
+        world.settle();
+        world.groupOff("g0");
+        world.delete(List.of(row));
+        world.provider.remove(pair("g0", "new"));
+        world.pass(Duration.ofSeconds(5));
+        world.switchOnBehind("g0", () -> {});
+        world.pass(Duration.ofSeconds(5));
+        world.sync();
+        world.settle();
+        assertThat(world.calls).containsExactly("add g0/new");
+    }
+
+    @Test
+    void whatWasChangedWhileAGroupWasOffIsNoChangeWhenItsUserIsHeardOfAgain() {
+        open(Map.of());
+        company(1, 4);
+        world.groupOff("g0");
+        world.add(pair("g0", "unheard"), null);
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.switchOnBehind("g0", () -> {});
+        world.user("unheard");
+        world.twin("u1", "u1");
+        world.settle();
+        assertThat(world.calls).isEmpty();
+    }
+
+    @Test
+    void thatAGroupWasOffForAWhileMayBeHeardOfAfterWhatHappenedMeanwhileAndThen() {
+        open(Map.of());
+        company(1, 10);
+        world.switchOffAndOnBehind(
+                "g0",
+                () -> world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow())),
+                () -> world.delete(List.of(world.live(pair("g0", "u2")).orElseThrow())));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u2");
+    }
+
+    @Test
     void aBackupThatReplacesTheRowsInOneTransactionIsHeld() {
         for (boolean isTruncated : List.of(true, false)) {
             try (World each = new World(folder.resolve("backup" + isTruncated), Map.of())) {

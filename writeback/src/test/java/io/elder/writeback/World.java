@@ -254,6 +254,19 @@ final class World implements AutoCloseable {
         groups.pipeInput(Integer.toString(id(id)), on, now);
     }
 
+    /** A group is switched off and on again, and both are heard of after what happened between them and then. */
+    void switchOffAndOnBehind(String id, Runnable between, Runnable then) {
+        byte[] off = event("u", groupJson(id, true), groupJson(id, false));
+        pass(Planner.TICK);
+        between.run();
+        pass(Planner.TICK);
+        byte[] on = event("u", groupJson(id, false), groupJson(id, true));
+        pass(Planner.TICK);
+        then.run();
+        groups.pipeInput(Integer.toString(id(id)), off, now);
+        groups.pipeInput(Integer.toString(id(id)), on, now);
+    }
+
     private String groupJson(String id, boolean isOn) {
         return """
                 {"id": %d, "name": "okta:%s", "provider": "okta", "provider_group_id": "%s", "sync_enabled": %s,
@@ -264,6 +277,13 @@ final class World implements AutoCloseable {
         identities.pipeInput(
                 Integer.toString(id(name)), event("c", null, """
                         {"id": %d, "auth_provider_id": "%s", "source_key": "okta/%s/okta_user/%s"}""".formatted(id(name), name, account, name)), now);
+    }
+
+    /** A second identity in Elder of a user of the provider. */
+    void twin(String name, String of) {
+        identities.pipeInput(
+                Integer.toString(id(name)), event("c", null, """
+                        {"id": %d, "auth_provider_id": "okta:%s:%s"}""".formatted(id(name), account, of)), now);
     }
 
     private int id(String name) {
@@ -662,6 +682,11 @@ final class World implements AutoCloseable {
         }
         hear();
         return plan.getChanges().size();
+    }
+
+    /** The plan whose calls are made next. */
+    String planUnderWay() {
+        return underWay.getFirst().getPlanId();
     }
 
     String firstPlan() {
