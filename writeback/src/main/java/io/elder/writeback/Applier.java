@@ -71,7 +71,7 @@ final class Applier implements AutoCloseable {
 
     Health health() {
         List<String> reasons = new ArrayList<>();
-        String now = trouble;
+        String now = thread.getState() == Thread.State.TERMINATED && !isStopping ? "the applier has ended" : trouble;
         if (now != null) {
             reasons.add("writeback: " + now);
         }
@@ -99,11 +99,9 @@ final class Applier implements AutoCloseable {
                     turn(consumer);
                 }
             } catch (KafkaException e) {
-                trouble = "Kafka: " + e.getMessage();
-                LOG.error("the applier starts over in {}", PAUSE_AFTER_FAILURE, e);
-                if (!isStopping) {
-                    pauseAfterFailure();
-                }
+                startOver("Kafka: " + e.getMessage(), e);
+            } catch (RuntimeException e) {
+                startOver("defect: " + e.getClass().getSimpleName(), e);
             } finally {
                 lanes.values().forEach(Lane::close);
                 lanes.clear();
@@ -123,7 +121,9 @@ final class Applier implements AutoCloseable {
         List<TopicPartition> free = new ArrayList<>();
         for (Lane lane : lanes.values()) {
             if (lane.failure != null) {
-                throw lane.failure;
+                throw lane.failure instanceof RuntimeException known
+                        ? known
+                        : new IllegalStateException("lane " + lane.partition, lane.failure);
             }
             // Polling goes on while a lane is busy: it is the sign of life.
             (lane.waiting.size() > MOST_WAITING ? full : free).add(lane.partition);
@@ -133,7 +133,12 @@ final class Applier implements AutoCloseable {
         trouble = null;
     }
 
-    private void pauseAfterFailure() {
+    private void startOver(String why, RuntimeException failure) {
+        trouble = why;
+        LOG.error("the applier starts over in {}", PAUSE_AFTER_FAILURE, failure);
+        if (isStopping) {
+            return;
+        }
         try {
             Thread.sleep(PAUSE_AFTER_FAILURE);
         } catch (InterruptedException e) {
@@ -167,12 +172,14 @@ final class Applier implements AutoCloseable {
         private final TopicPartition partition;
         private final BlockingQueue<ConsumerRecord<byte[], byte[]>> waiting = new LinkedBlockingQueue<>();
         private final Thread worker;
-        private volatile KafkaException failure;
+        /** What ended it; nothing that is thrown in it may go unnoticed. */
+        private volatile Throwable failure;
 
         Lane(TopicPartition partition) {
             this.partition = partition;
             this.worker = Thread.ofVirtual()
                     .name("writeback-lane-" + partition.partition())
+                    .uncaughtExceptionHandler((unused, e) -> failure = e)
                     .unstarted(this::work);
         }
 
@@ -220,8 +227,6 @@ final class Applier implements AutoCloseable {
                 }
             } catch (InterruptedException | InterruptException e) {
                 LOG.debug("lane {} left to another", partition, e);
-            } catch (KafkaException e) {
-                failure = e;
             }
         }
 

@@ -21,11 +21,12 @@ final class AuthentikTarget implements WritebackTarget {
     }
 
     static AuthentikTarget of(Settings settings, Clock clock) {
-        Secret token = settings.secret("AUTHENTIK_API_TOKEN");
+        Secret token = HttpCalls.token(settings, "AUTHENTIK_API_TOKEN");
         return new AuthentikTarget(
                 new HttpCalls(
                         HttpCalls.base(settings, "AUTHENTIK_DOMAIN", "/api/v3"),
-                        "Bearer " + token.value(),
+                        "Bearer",
+                        token,
                         settings.yes("AUTHENTIK_VERIFY_SSL", true),
                         settings.duration("WRITEBACK_TIMEOUT", Duration.ofSeconds(30)),
                         clock),

@@ -122,9 +122,19 @@ final class Caller {
                     trouble(provider, message);
                     return new Result(Outcome.FAILED, message);
                 }
+            } catch (RuntimeException e) {
+                return defect(provider, e);
             }
             waitUntil(backoff(failures));
         }
+    }
+
+    /** A defect, or a setting that no check found. What it says may hold a credential; where it is does not. */
+    private Result defect(String provider, RuntimeException e) {
+        String where = e.getStackTrace().length == 0 ? "" : " at " + e.getStackTrace()[0];
+        String message = "defect: " + e.getClass().getSimpleName() + where;
+        trouble(provider, message);
+        return new Result(Outcome.FAILED, message);
     }
 
     private void trouble(String provider, String message) {

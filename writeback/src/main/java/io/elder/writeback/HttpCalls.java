@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
 import io.elder.runtime.WebAddress;
 import java.io.IOException;
@@ -33,15 +34,20 @@ final class HttpCalls implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int MOST_SAID = 300;
 
+    /** Whoever asks for more is asked again then. */
+    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
+
     private final URI base;
-    private final String authorization;
+    private final String scheme;
+    private final Secret token;
     private final HttpClient http;
     private final Duration timeout;
     private final Clock clock;
 
-    HttpCalls(URI base, String authorization, boolean isVerified, Duration timeout, Clock clock) {
+    HttpCalls(URI base, String scheme, Secret token, boolean isVerified, Duration timeout, Clock clock) {
         this.base = base;
-        this.authorization = authorization;
+        this.scheme = scheme;
+        this.token = token;
         this.timeout = timeout;
         this.clock = clock;
         HttpClient.Builder builder = HttpClient.newBuilder()
@@ -67,6 +73,17 @@ final class HttpCalls implements AutoCloseable {
         });
     }
 
+    /** A token as a header has it: files that hold one often end with a line break. */
+    static Secret token(Settings settings, String name) {
+        Secret given = settings.secret(name);
+        Secret token = new Secret(given.value().strip());
+        // One that is missing has been noted.
+        if (!given.value().isEmpty() && !token.value().matches("[ -~]+")) {
+            settings.problem(name, "***", "a token, of visible ASCII characters alone");
+        }
+        return token;
+    }
+
     /** An id as a segment of a path. */
     static String segment(String what, String id) throws CallFailure {
         if (id.isBlank() || id.matches("\\.+")) {
@@ -81,7 +98,7 @@ final class HttpCalls implements AutoCloseable {
                 .timeout(timeout)
                 .header("Accept", "application/json")
                 .header("Content-Type", "application/json")
-                .header("Authorization", authorization)
+                .header("Authorization", scheme + " " + token.value())
                 .method(
                         method,
                         body == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body))
@@ -115,9 +132,12 @@ final class HttpCalls implements AutoCloseable {
         Optional<String> after = headers.firstValue("Retry-After");
         if (after.isPresent()) {
             try {
-                return now.plusSeconds(Long.parseLong(after.get().strip()));
+                long seconds = Long.parseLong(after.get().strip());
+                return now.plusSeconds(Math.clamp(seconds, 0, LONGEST_WAIT.toSeconds()));
             } catch (NumberFormatException unused) {
-                return date(after.get()).orElse(null);
+                return date(after.get())
+                        .map(until -> later(now, Duration.between(now, until)))
+                        .orElse(null);
             }
         }
         Optional<String> reset = headers.firstValue("X-Rate-Limit-Reset");
@@ -127,10 +147,14 @@ final class HttpCalls implements AutoCloseable {
         try {
             Instant until = Instant.ofEpochSecond(Long.parseLong(reset.get().strip()));
             Instant there = headers.firstValue("Date").flatMap(HttpCalls::date).orElse(now);
-            return now.plus(Duration.between(there, until));
+            return later(now, Duration.between(there, until));
         } catch (NumberFormatException | DateTimeException unused) {
             return null;
         }
+    }
+
+    private static Instant later(Instant now, Duration wait) {
+        return now.plus(wait.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : wait);
     }
 
     private static Optional<Instant> date(String text) {
@@ -142,7 +166,7 @@ final class HttpCalls implements AutoCloseable {
         }
     }
 
-    private static String said(byte[] body) {
+    private String said(byte[] body) {
         JsonNode json;
         try {
             json = JSON.readTree(body);
@@ -154,7 +178,8 @@ final class HttpCalls implements AutoCloseable {
         for (String place : new String[] {"/errorSummary", "/detail", "/message", "/error"}) {
             JsonNode text = json.at(place);
             if (text.isTextual() && !text.textValue().isBlank()) {
-                String one = text.textValue().strip().replaceAll("\\s+", " ");
+                // Before it is cut, which could leave a part of the token.
+                String one = Redactor.redact(text.textValue(), token).strip().replaceAll("\\s+", " ");
                 return ": " + (one.length() > MOST_SAID ? one.substring(0, MOST_SAID) + "..." : one);
             }
         }

@@ -75,7 +75,7 @@ final class LdapTarget implements WritebackTarget {
                 : code.equals(ResultCode.NO_SUCH_ATTRIBUTE);
     }
 
-    private static CallFailure failure(LDAPException e) {
+    private CallFailure failure(LDAPException e) {
         int code = e.getResultCode().intValue();
         CallFailure.Kind kind =
                 switch (code) {
@@ -85,7 +85,12 @@ final class LdapTarget implements WritebackTarget {
                     // Active Directory says this of removing who is no member.
                     default -> CallFailure.Kind.REFUSED;
                 };
-        return new CallFailure(kind, "MODIFY: " + e.getResultCode() + ": " + e.getDiagnosticMessage());
+        String message = "MODIFY: " + e.getResultCode() + ": " + e.getDiagnosticMessage();
+        return new CallFailure(
+                kind,
+                settings.findSecret("LDAP_BIND_PASSWORD")
+                        .map(password -> Redactor.redact(message, password))
+                        .orElse(message));
     }
 
     /** By what the sync takes for ids: {@code LDAP_ID_ATTRIBUTE}, else the server's own. */

@@ -22,11 +22,12 @@ final class OktaTarget implements WritebackTarget {
     }
 
     static OktaTarget of(Settings settings, Clock clock) {
-        Secret token = settings.secret("OKTA_API_TOKEN");
+        Secret token = HttpCalls.token(settings, "OKTA_API_TOKEN");
         return new OktaTarget(
                 new HttpCalls(
                         HttpCalls.base(settings, "OKTA_DOMAIN", "/api/v1"),
-                        "SSWS " + token.value(),
+                        "SSWS",
+                        token,
                         true,
                         settings.duration("WRITEBACK_TIMEOUT", Duration.ofSeconds(30)),
                         clock),

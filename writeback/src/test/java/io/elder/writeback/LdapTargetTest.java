@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.unboundid.ldap.listener.InMemoryDirectoryServer;
 import com.unboundid.ldap.listener.InMemoryDirectoryServerConfig;
 import com.unboundid.ldap.listener.InMemoryListenerConfig;
+import com.unboundid.ldap.listener.interceptor.InMemoryInterceptedSimpleBindRequest;
+import com.unboundid.ldap.listener.interceptor.InMemoryOperationInterceptor;
 import com.unboundid.ldap.sdk.LDAPException;
+import com.unboundid.ldap.sdk.ResultCode;
 import com.unboundid.ldif.LDIFException;
 import java.net.InetAddress;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -18,6 +22,7 @@ class LdapTargetTest extends TargetContract {
     private static final String TEAM = "cn=team," + BASE;
 
     private final InMemoryDirectoryServer directory;
+    private volatile boolean repeatsPasswords;
 
     LdapTargetTest() throws LDAPException, LDIFException {
         InMemoryDirectoryServerConfig config = new InMemoryDirectoryServerConfig(BASE);
@@ -25,6 +30,16 @@ class LdapTargetTest extends TargetContract {
                 InMemoryListenerConfig.createLDAPConfig("test", InetAddress.getLoopbackAddress(), 0, null));
         config.addAdditionalBindCredentials("cn=writer," + BASE, "token-secret");
         config.setSchema(null);
+        config.addInMemoryOperationInterceptor(new InMemoryOperationInterceptor() {
+            @Override
+            public void processSimpleBindRequest(InMemoryInterceptedSimpleBindRequest bind) throws LDAPException {
+                if (repeatsPasswords) {
+                    throw new LDAPException(
+                            ResultCode.INVALID_CREDENTIALS,
+                            "wrong: " + bind.getRequest().getPassword().stringValue());
+                }
+            }
+        });
         directory = new InMemoryDirectoryServer(config);
         directory.add("dn: " + BASE, "objectClass: domain", "dc: example");
         for (String user : new String[] {"in", "out"}) {
@@ -49,6 +64,15 @@ class LdapTargetTest extends TargetContract {
         assertThat(make("remove", id, member()).outcome()).isEqualTo(Outcome.GONE);
         assertThat(isIn(member())).isTrue();
         assertThat(isIn(stranger())).isFalse();
+    }
+
+    @Test
+    void aServerThatRepeatsThePasswordIsNotQuotedWithIt() throws InterruptedException {
+        repeatsPasswords = true;
+        assertThat(make("add", group(), stranger()).message())
+                .contains("wrong: ***")
+                .doesNotContain("token-secret");
+        assertThat(caller().troubles().toString()).doesNotContain("token-secret");
     }
 
     @Override
