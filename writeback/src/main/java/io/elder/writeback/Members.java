@@ -9,14 +9,20 @@ import io.elder.writeback.State.Member;
 import io.elder.writeback.State.Presence;
 import io.elder.writeback.State.Row;
 import io.elder.writeback.State.Transaction;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.kafka.streams.KeyValue;
 
 /** The memberships: what keeps the indexes beside them true, and what a change of one leads to. */
 final class Members {
+    private static final String GROUP = "group";
+    private static final String IDENTITY = "identity";
+    private static final String INDEXED = "indexed";
+
     private final Stores stores;
+    private boolean isIndexed;
 
     Members(Stores stores) {
         this.stores = stores;
@@ -90,22 +96,87 @@ final class Members {
         return given.indexOf(':') < 0 ? Optional.of(given) : Optional.empty();
     }
 
-    /** Ids of the rows that grant a membership now. */
-    List<Integer> rows(Member member) {
-        List<Integer> rows = new ArrayList<>();
-        for (KeyValue<String, String> entry : Stores.below(stores.rowsOfPair(), key(member.group, member.identity))) {
-            rows.add(Integer.valueOf(Stores.parts(entry.key)[2]));
+    /** Keeps a group of Elder's where those are found that stand for the same at the provider. */
+    void save(String id, Group group) {
+        Group old = stores.groups().get(id);
+        if (old != null && !old.id().isEmpty()) {
+            stores.namesakes().delete(key(GROUP, old.provider(), old.id(), id));
         }
-        return rows;
+        stores.groups().put(id, group);
+        index(id, group);
+    }
+
+    /** The same for an identity. */
+    void save(String id, Identity identity) {
+        Identity old = stores.identities().get(id);
+        if (old != null) {
+            names(id, old).forEach(stores.namesakes()::delete);
+        }
+        stores.identities().put(id, identity);
+        index(id, identity);
+    }
+
+    /** Once, for what was kept before there was this index. */
+    void index() {
+        if (!isIndexed && stores.notes().get(INDEXED) == null) {
+            Stores.list(stores.groups().all()).forEach(entry -> index(entry.key, entry.value));
+            Stores.list(stores.identities().all()).forEach(entry -> index(entry.key, entry.value));
+            stores.notes().put(INDEXED, "yes");
+        }
+        isIndexed = true;
+    }
+
+    private void index(String id, Group group) {
+        if (!group.id().isEmpty()) {
+            stores.namesakes().put(key(GROUP, group.provider(), group.id(), id), "");
+        }
+    }
+
+    private void index(String id, Identity identity) {
+        names(id, identity).forEach(name -> stores.namesakes().put(name, ""));
+    }
+
+    private static List<String> names(String id, Identity identity) {
+        return WritebackSettings.PROVIDERS.stream()
+                .flatMap(provider ->
+                        memberId(identity, provider).map(name -> key(IDENTITY, provider, name, id)).stream())
+                .toList();
+    }
+
+    /** Ids of the rows that grant a membership now, by whatever groups and identities of Elder's stand for it. */
+    List<Integer> rows(String memberKey, Member member) {
+        Set<Integer> rows = new LinkedHashSet<>(rows(member.group, member.identity));
+        String[] parts = Stores.parts(memberKey);
+        for (int group : namesakes(GROUP, parts[0], parts[1])) {
+            for (int identity : namesakes(IDENTITY, parts[0], parts[2])) {
+                rows.addAll(rows(group, identity));
+            }
+        }
+        return List.copyOf(rows);
+    }
+
+    private List<Integer> namesakes(String what, String provider, String name) {
+        return last(Stores.below(stores.namesakes(), key(what, provider, name)));
+    }
+
+    private List<Integer> rows(int group, int identity) {
+        return last(Stores.below(stores.rowsOfPair(), key(group, identity)));
+    }
+
+    /** The last parts of keys, which are ids. */
+    private static List<Integer> last(List<KeyValue<String, String>> entries) {
+        return entries.stream()
+                .map(entry -> Integer.valueOf(entry.key.substring(entry.key.lastIndexOf(Stores.NUL) + 1)))
+                .toList();
     }
 
     /**
      * Whether a row grants it still after a decision against it. What syncs put there after that, or since people decide on
      * this member, is an import and no word: an echo of theirs, or against what they want.
      */
-    boolean isGranted(Member member, long decidedAt) {
+    boolean isGranted(String memberKey, Member member, long decidedAt) {
         long until = member.intent == Presence.UNKNOWN ? decidedAt : Math.min(decidedAt, member.ownedSince);
-        return rows(member).stream()
+        return rows(memberKey, member).stream()
                 .map(id -> stores.rows().get(Integer.toString(id)))
                 .anyMatch(row -> row != null && row.isLive() && (!row.isImport() || row.grantedAt() <= until));
     }

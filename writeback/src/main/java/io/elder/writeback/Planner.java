@@ -84,6 +84,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
     public void process(Record<byte[], byte[]> in) {
         heardAt = context.currentSystemTimeMs();
         heardOf = in.timestamp();
+        members.index();
         WritebackEvent event;
         try {
             event = events.deserialize("", in.value());
@@ -128,7 +129,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (now.equals(old)) {
             return;
         }
-        stores.groups().put(id, now);
+        members.save(id, now);
         // Rows that were there before a group was switched on are how things are; those that came after it, though they
         // may have been heard of before, are changes.
         boolean isSwitchedOn = old != null && !old.isSynced() && now.isSynced();
@@ -166,7 +167,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         if (now.equals(old)) {
             return;
         }
-        stores.identities().put(id, now);
+        members.save(id, now);
         for (KeyValue<String, String> entry : Stores.below(stores.rowsOfIdentity(), id)) {
             resolve(Stores.parts(entry.key)[1], Long.MIN_VALUE);
         }
@@ -350,7 +351,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         Member member = members.find(found.get());
         member.group = row.group();
         member.identity = row.identity();
-        if (!members.isGranted(member, at)) {
+        if (!members.isGranted(found.get(), member, at)) {
             want(found.get(), member, Presence.ABSENT, transaction, at);
         }
     }
@@ -431,7 +432,7 @@ final class Planner implements Processor<byte[], byte[], String, Object> {
         for (KeyValue<String, Member> entry : Stores.list(stores.members().all())) {
             Member member = entry.value;
             boolean wasThere = member.intent == Presence.PRESENT || member.counts();
-            if (wasThere && member.group != 0 && !members.isGranted(member, at)) {
+            if (wasThere && member.group != 0 && !members.isGranted(entry.key, member, at)) {
                 want(entry.key, member, Presence.ABSENT, event.getTransaction(), at);
             }
         }

@@ -178,7 +178,7 @@ final class Plans {
         List<Due> changes = new ArrayList<>();
         for (Due one : due) {
             members.leave(one.memberKey, one.member);
-            if (isSynced(one.member) && !isGranted(one.member)) {
+            if (isSynced(one.member) && !isGranted(one.memberKey, one.member)) {
                 changes.add(one);
             } else {
                 // Its group was switched off, which may have been before, and is heard of from another partition.
@@ -247,8 +247,10 @@ final class Plans {
     }
 
     /** Whether a removal would take away what a row of Elder grants. */
-    private boolean isGranted(Member member) {
-        return member.intent == Presence.ABSENT && !member.isUndoing && members.isGranted(member, member.changedAt);
+    private boolean isGranted(String memberKey, Member member) {
+        return member.intent == Presence.ABSENT
+                && !member.isUndoing
+                && members.isGranted(memberKey, member, member.changedAt);
     }
 
     /** Why the changes of one group can't be made without a person. */
@@ -340,7 +342,7 @@ final class Plans {
             planned.add(new PlannedChange(
                     operation,
                     Members.memberOf(one.memberKey),
-                    members.rows(member),
+                    members.rows(one.memberKey, member),
                     null,
                     Instant.ofEpochMilli(member.changedAt)));
         }
@@ -551,7 +553,7 @@ final class Plans {
                     && member.intent == Presence.after(entry.value.operation())
                     && member.state() != member.intent
                     && isSynced(member)
-                    && !isGranted(member);
+                    && !isGranted(memberKey, member);
             if (isAsShown) {
                 byGroup.computeIfAbsent(Members.groupOf(memberKey), unused -> new ArrayList<>())
                         .add(new Due(memberKey, member, "", ""));
@@ -682,7 +684,7 @@ final class Plans {
                         outcome,
                         message,
                         Instant.ofEpochMilli(now),
-                        members.rows(member),
+                        members.rows(memberKey, member),
                         by),
                 now);
     }

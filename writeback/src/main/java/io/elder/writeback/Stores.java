@@ -27,6 +27,7 @@ import org.apache.kafka.streams.state.StoreBuilder;
  * @param rows row id to the row
  * @param rowsOfPair group, identity, row id: which rows grant one membership
  * @param rowsOfIdentity identity, row id
+ * @param namesakes group or identity, provider, its id there, id in Elder: what stands for the same at the provider
  * @param expiries time (16 hex digits), row id
  * @param members provider, group, member: intent, applied, observed
  * @param sizes provider, group to how many members it is believed to have
@@ -46,6 +47,7 @@ record Stores(
         KeyValueStore<String, Row> rows,
         KeyValueStore<String, String> rowsOfPair,
         KeyValueStore<String, String> rowsOfIdentity,
+        KeyValueStore<String, String> namesakes,
         KeyValueStore<String, String> expiries,
         KeyValueStore<String, Member> members,
         KeyValueStore<String, Long> sizes,
@@ -67,6 +69,7 @@ record Stores(
                 context.getStateStore("writeback-rows"),
                 context.getStateStore("writeback-rows-of-pair"),
                 context.getStateStore("writeback-rows-of-identity"),
+                context.getStateStore("writeback-namesakes"),
                 context.getStateStore("writeback-expiries"),
                 context.getStateStore("writeback-members"),
                 context.getStateStore("writeback-sizes"),
@@ -95,6 +98,7 @@ record Stores(
         for (String name : List.of(
                 "rows-of-pair",
                 "rows-of-identity",
+                "namesakes",
                 "expiries",
                 "links",
                 "wanted",

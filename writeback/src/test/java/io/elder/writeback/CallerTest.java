@@ -45,9 +45,7 @@ class CallerTest {
     private void open(String provider, String token, Map<String, String> more) {
         String prefix = provider.toUpperCase(java.util.Locale.ROOT);
         Map<String, String> values = new HashMap<>(Map.of(
-                prefix + "_WRITE_BACK_ENABLED", "true",
-                prefix + "_DOMAIN", site.url(),
-                prefix + "_API_TOKEN", token));
+                prefix + "_WRITE_BACK_ENABLED", "true", prefix + "_DOMAIN", site.url(), prefix + "_API_TOKEN", token));
         values.putAll(more);
         Settings settings = Settings.of(values);
         targets = Targets.of(settings, WritebackSettings.from(settings), Clock.systemUTC());
@@ -58,11 +56,19 @@ class CallerTest {
 
     private Caller.Result make(String provider) throws InterruptedException {
         PlannedChange change = new PlannedChange("add", "1", List.of(), null, Instant.now());
-        return caller.make(new WritebackPlan("plan", provider, "g", null, Instant.now(), null, List.of(change)), change);
+        return caller.make(
+                new WritebackPlan("plan", provider, "g", null, Instant.now(), null, List.of(change)), change);
     }
 
     @ParameterizedTest
-    @CsvSource({"okta, 400, 0", "okta, 401, 0", "okta, 500, 0", "okta, 400, 280", "authentik, 400, 0", "authentik, 401, 0"})
+    @CsvSource({
+        "okta, 400, 0",
+        "okta, 401, 0",
+        "okta, 500, 0",
+        "okta, 400, 280",
+        "authentik, 400, 0",
+        "authentik, 401, 0"
+    })
     void aServerThatRepeatsTheTokenIsNotQuotedWithIt(String provider, int status, int before)
             throws InterruptedException {
         site.gate(call -> Optional.of(new Site.Reply(
@@ -75,7 +81,11 @@ class CallerTest {
                                 java.net.URLEncoder.encode(TOKEN, java.nio.charset.StandardCharsets.UTF_8)))));
         open(provider, TOKEN, Map.of());
         String said = make(provider).message() + caller.troubles();
-        assertThat(said).contains("***").doesNotContain("00tok").doesNotContain("en+").doesNotContain("en%2B");
+        assertThat(said)
+                .contains("***")
+                .doesNotContain("00tok")
+                .doesNotContain("en+")
+                .doesNotContain("en%2B");
     }
 
     @Test

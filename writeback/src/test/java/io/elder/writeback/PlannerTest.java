@@ -514,6 +514,41 @@ class PlannerTest {
     }
 
     @Test
+    void whoHasTwoIdentitiesStaysUntilNeitherHasARow() {
+        open(Map.of());
+        company(1, 4);
+        world.twin("second", "u1");
+        Membership second = world.add(pair("g0", "second"), null);
+        world.settle();
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.settle();
+        assertThat(world.calls).isEmpty();
+        world.restart();
+        Membership guest = world.add(pair("g0", "u1"), world.now().plusSeconds(6));
+        world.settle();
+        assertThat(world.live(pair("g0", "u1"))).as("has expired").isEmpty();
+        assertThat(world.calls).isEmpty();
+        assertThat(world.isMarked(second)).isTrue();
+        assertThat(world.isMarked(guest)).isTrue();
+        world.delete(List.of(second));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+    }
+
+    @Test
+    void aSecondIdentityThatIsSomebodyElseNowGrantsNothing() {
+        open(Map.of());
+        company(1, 4);
+        world.twin("second", "u1");
+        world.add(pair("g0", "second"), null);
+        world.settle();
+        world.twin("second", "u2");
+        world.delete(List.of(world.live(pair("g0", "u1")).orElseThrow()));
+        world.settle();
+        assertThat(world.calls).containsExactly("remove g0/u1");
+    }
+
+    @Test
     void whatOfAPlanIsStillUnderWayIsNotUndone() {
         open(Map.of());
         company(1, 10);

@@ -281,8 +281,7 @@ final class World implements AutoCloseable {
 
     /** A second identity in Elder of a user of the provider. */
     void twin(String name, String of) {
-        identities.pipeInput(
-                Integer.toString(id(name)), event("c", null, """
+        identities.pipeInput(Integer.toString(id(name)), event("c", null, """
                         {"id": %d, "auth_provider_id": "okta:%s:%s"}""".formatted(id(name), account, of)), now);
     }
 
