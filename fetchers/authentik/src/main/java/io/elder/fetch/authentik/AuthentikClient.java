@@ -3,16 +3,21 @@ package io.elder.fetch.authentik;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
+import io.elder.fetch.Requests;
 import io.elder.fetch.http.JsonApi;
 import io.elder.fetch.http.Tls;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** One Authentik server. May be used by many threads. */
 final class AuthentikClient implements AutoCloseable {
+    private static final String USER = "/core/users/?page_size=1";
     private static final String GROUP = "/core/groups/?page_size=1&include_users=false";
 
     private final AuthentikSettings settings;
@@ -40,15 +45,59 @@ final class AuthentikClient implements AutoCloseable {
 
     /** The smallest question that proves the token. */
     void probe() throws IOException, InterruptedException {
-        api.get(settings.users() ? "/core/users/?page_size=1" : GROUP);
+        api.get(settings.users() ? USER : GROUP);
     }
 
-    /** Whether the groups may be read, too. */
-    void probeGroups() throws IOException, InterruptedException {
+    /** Whether all may be read that is wanted. */
+    void probeRights() throws IOException, InterruptedException {
+        if (settings.users()) {
+            checkSomebody(USER, api.get(USER).at("/pagination/count").asLong(-1));
+        }
         if (settings.groups()) {
             api.get(GROUP);
         }
     }
+
+    /**
+     * Who may not see users is refused nothing, and sees none: not even the token's own user.
+     *
+     * @param count of the users who are seen; negative if that is not known
+     */
+    void checkSomebody(String path, long count) throws NobodyException {
+        if (count == 0) {
+            throw new NobodyException(
+                    "GET /api/v3" + path
+                            + ": nobody, where the token's own user is one at least (expected: the permission authentik_core.view_user)");
+        }
+    }
+
+    /**
+     * Hands out a list and returns how many it has. Unless as many different ones were seen as the server counts, it was not
+     * whole.
+     */
+    long readAll(String path, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
+        Set<String> seen = new HashSet<>();
+        AtomicLong came = new AtomicLong();
+        AtomicLong counted = new AtomicLong();
+        requests.pages(
+                cursor -> {
+                    Counted page = page(path, cursor);
+                    counted.set(page.count());
+                    came.addAndGet(page.items().size());
+                    page.items().forEach(item -> seen.add(item.path("pk").asText()));
+                    return new Page<>(page.items(), page.next());
+                },
+                each);
+        if (seen.size() < counted.get()) {
+            String what = "GET /api/v3" + path + ": " + seen.size() + " of " + counted + " were seen (expected: all)";
+            // Where some came twice, they have moved, and others past us.
+            throw seen.size() < came.get() ? new MovedException(what) : new IncompleteException(what);
+        }
+        return counted.get();
+    }
+
+    /** @param count of all pages together */
+    private record Counted(List<ObjectNode> items, String next, long count) {}
 
     /**
      * A page of a list. Pages are counted, so that everything moves up when something before it is deleted: what would be
@@ -56,7 +105,7 @@ final class AuthentikClient implements AutoCloseable {
      *
      * @param cursor the number of the page and the count of all that the page before told; null for the first
      */
-    Page<ObjectNode> page(String path, String cursor) throws IOException, InterruptedException {
+    private Counted page(String path, String cursor) throws IOException, InterruptedException {
         String number = cursor == null ? "1" : cursor.substring(0, cursor.indexOf('/'));
         ObjectNode body = api.get(path + "&page=" + number);
         JsonNode pagination = body.path("pagination");
@@ -73,7 +122,10 @@ final class AuthentikClient implements AutoCloseable {
                     + cursor.substring(cursor.indexOf('/') + 1) + " on the page before: the rest has moved");
         }
         List<ObjectNode> items = JsonApi.objects("GET /api/v3" + path + ": results", body.path("results"));
-        return next.asInt() == 0 ? Page.last(items) : new Page<>(items, next.asInt() + "/" + count);
+        return new Counted(
+                items,
+                next.asInt() == 0 ? null : next.asInt() + "/" + count,
+                pagination.path("count").asLong());
     }
 
     @Override
@@ -86,6 +138,24 @@ final class AuthentikClient implements AutoCloseable {
         private static final long serialVersionUID = 1L;
 
         MovedException(String message) {
+            super(message);
+        }
+    }
+
+    /** The list ended before it had all that it counts. */
+    static final class IncompleteException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        IncompleteException(String message) {
+            super(message);
+        }
+    }
+
+    /** A list of users with nobody in it. */
+    static final class NobodyException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        NobodyException(String message) {
             super(message);
         }
     }

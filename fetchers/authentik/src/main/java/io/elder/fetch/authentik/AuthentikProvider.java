@@ -79,7 +79,9 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
         return List.of(
                 Resource.<AuthentikClient>root("authentik_server", "domain", AuthentikProvider::fetchServer),
                 Resource.<AuthentikClient>root(
-                                "authentik_user", "pk", (authentik, where, out) -> fetch(authentik, USERS, out))
+                                "authentik_user",
+                                "pk",
+                                (authentik, where, out) -> authentik.checkSomebody(USERS, fetch(authentik, USERS, out)))
                         .only((authentik, where) -> authentik.settings().users()),
                 groups,
                 Resource.child(
@@ -104,8 +106,8 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
         out.accept(server.put("domain", where.account()));
     }
 
-    private static void fetch(AuthentikClient authentik, String list, Out out) throws Exception {
-        out.<ObjectNode>pages(cursor -> authentik.page(list, cursor), each -> {
+    private static long fetch(AuthentikClient authentik, String list, Out out) throws Exception {
+        return authentik.readAll(list, out, each -> {
             blank(each.path("attributes"));
             if (each.path("avatar").asText().startsWith("data:")) {
                 each.put("avatar", "data:");
@@ -117,8 +119,8 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
     private static void blank(JsonNode attributes) {
         if (attributes instanceof ObjectNode object) {
             for (Map.Entry<String, JsonNode> each : object.properties()) {
-                if (each.getValue().isValueNode()
-                        && !each.getValue().isBoolean()
+                // Also a list or an object: what is in it is as secret.
+                if (!each.getValue().isBoolean()
                         && SECRET.matcher(each.getKey()).matches()) {
                     each.setValue(TextNode.valueOf("***"));
                 }
@@ -152,7 +154,7 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
 
     @Override
     public String identity(AuthentikClient authentik) throws Exception {
-        authentik.probeGroups();
+        authentik.probeRights();
         return authentik.get("/core/users/me/").at("/user/username").asText("?") + " at "
                 + authentik.settings().domain();
     }
@@ -162,6 +164,8 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
         return switch (failure) {
             case HttpFailure e -> classify(e);
             case AuthentikClient.MovedException unused -> new Verdict.StartOver();
+            case AuthentikClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
+            case AuthentikClient.NobodyException e -> new Verdict.Stop(StopReason.FORBIDDEN, e.getMessage());
             case AuthentikClient.UnexpectedPageException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, e.getMessage());
             case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case SSLException e ->

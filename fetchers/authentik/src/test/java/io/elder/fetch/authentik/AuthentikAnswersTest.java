@@ -10,6 +10,7 @@ import io.elder.estate.Directory;
 import io.elder.estate.SimulatedAuthentik;
 import io.elder.estate.Site;
 import io.elder.fetch.http.JsonApi;
+import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.Asked;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.ScriptedServer;
@@ -237,6 +238,63 @@ class AuthentikAnswersTest {
                     .noneMatch(record -> record.key().kind().equals("authentik_user")
                             && record.key().id().equals("20"));
         }
+    }
+
+    @Test
+    void aListInWhichSomebodyCameTwiceIsReadAgain() throws Exception {
+        Directory directory = new Directory();
+        for (int i = 1; i <= 250; i++) {
+            directory.put(new Directory.User(String.valueOf(i), "user" + i));
+        }
+        try (SimulatedAuthentik authentik = new SimulatedAuthentik(directory)) {
+            // As many as before, but the last of the first page is now the first of the second.
+            authentik.door().refuse(503, 1, call -> {
+                boolean isSecond = call.parameter("page").orElse("").equals("2");
+                if (isSecond) {
+                    directory.put(new Directory.User("0", "user0"));
+                    directory.removeUser("250");
+                }
+                return isSecond;
+            });
+            RecordingPublisher published = read(authentik.settings());
+            assertThat(published.events(ScopeFailed.class)).isEmpty();
+            assertThat(counts(published)).containsEntry("authentik_user", 250);
+            assertThat(published.sealedRecords())
+                    .anyMatch(record -> record.key().kind().equals("authentik_user")
+                            && record.key().id().equals("0"));
+        }
+    }
+
+    @Test
+    void aServerWithoutASingleUserIsOneThatHidesThem() throws Exception {
+        answerUsers("{\"pagination\": {\"count\": 0, \"next\": 0}, \"results\": []}");
+        assertUsersFail("forbidden", "authentik_core.view_user");
+    }
+
+    @Test
+    void aListThatEndsBeforeItsCountIsNotWhole() throws Exception {
+        answerUsers(vendor.text("vendor/users-1.json").replace("\"next\": 2", "\"next\": 0"));
+        assertUsersFail("incomplete", "2 of 3");
+    }
+
+    private void answerUsers(String body) {
+        vendor.on(
+                request -> request.path().equals("/api/v3/core/users/")
+                        && request.parameters().containsKey("page"),
+                Answer.of(200, body).header("Content-Type", "application/json"));
+    }
+
+    private void assertUsersFail(String reason, String words) throws InterruptedException {
+        RecordingPublisher published = read(AuthentikVendor.settings(vendor.url()));
+        assertThat(published.events(ScopeFailed.class)).singleElement().satisfies(failed -> {
+            assertThat(failed.getScope()).endsWith("/authentik_user");
+            assertThat(failed.getReason()).as(failed.getMessage()).isEqualTo(reason);
+            assertThat(failed.getMessage()).contains(words);
+        });
+        assertThat(published.seals())
+                .extracting(seal -> seal.scope().kind())
+                .contains("authentik_group", "authentik_group_member")
+                .doesNotContain("authentik_user");
     }
 
     @Test

@@ -97,6 +97,15 @@ class AuthentikProviderTest extends HttpProviderContract<AuthentikClient> {
     }
 
     @Test
+    void checkNamesThePermissionWhereNoUserIsSeen() {
+        vendor().on(
+                        "GET /api/v3/core/users/?page_size=1&page",
+                        Answer.of(200, "{\"pagination\": {\"count\": 0, \"next\": 0}, \"results\": []}")
+                                .header("Content-Type", "application/json"));
+        assertThat(check(settings())).contains("forbidden: GET /api/v3/core/users/", "authentik_core.view_user");
+    }
+
+    @Test
     void saysWhoseTheTokenIsAndWhichServerAnswered() throws Exception {
         try (AuthentikClient client = provider().connect(settings())) {
             assertThat(provider().identity(client)).isEqualTo("svc-elder at 127.0.0.1");
