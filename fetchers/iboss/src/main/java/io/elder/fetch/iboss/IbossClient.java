@@ -138,7 +138,7 @@ final class IbossClient implements AutoCloseable {
     }
 
     private static Optional<String> next(ObjectNode page) {
-        for (JsonNode link : List.of(page.path("next"), page.at("/links/next"), page.at("/pagination/next"))) {
+        for (JsonNode link : links(page)) {
             if (link.isTextual() && !link.textValue().isBlank()) {
                 return Optional.of(link.textValue());
             }
@@ -146,9 +146,17 @@ final class IbossClient implements AutoCloseable {
         return Optional.empty();
     }
 
+    private static List<JsonNode> links(ObjectNode page) {
+        return List.of(page.path("next"), page.at("/links/next"), page.at("/pagination/next"));
+    }
+
     private static boolean saysMore(ObjectNode page) {
-        return page.path("hasMore").asBoolean()
+        // A number, or an object: where it leads, nobody knows.
+        return links(page).stream().anyMatch(link -> !link.isTextual() && !link.isMissingNode() && !link.isNull())
+                || page.path("hasMore").asBoolean()
                 || page.at("/pagination/hasMore").asBoolean()
+                || page.path("has_more").asBoolean()
+                || page.at("/pagination/has_more").asBoolean()
                 || page.path("truncated").asBoolean()
                 || !page.path("nextPageToken").asText("").isEmpty()
                 || !page.path("nextCursor").asText("").isEmpty();

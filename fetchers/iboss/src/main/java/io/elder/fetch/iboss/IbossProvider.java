@@ -73,8 +73,7 @@ public final class IbossProvider implements Provider<IbossClient> {
                 Resource.child(
                         users,
                         "iboss_group_member",
-                        member -> member.path("userId").asText() + "/"
-                                + member.path("group").asText(),
+                        member -> link(member, "userId", "group"),
                         IbossProvider::fetchGroupsOfUser),
                 list("iboss_group", Listing.GROUPS),
                 list("iboss_policy", Listing.POLICIES),
@@ -82,9 +81,15 @@ public final class IbossProvider implements Provider<IbossClient> {
                 list("iboss_connector", Listing.CONNECTORS),
                 Resource.root(
                         "iboss_application_usage",
-                        usage -> usage.path("userId").asText() + "/"
-                                + usage.path("applicationId").asText(),
+                        usage -> link(usage, "userId", "applicationId"),
                         (iboss, where, out) -> iboss.readAll(Listing.APPLICATION_USAGE, out, out::accept)));
+    }
+
+    /** The id of what links two; what lacks one of them has none. */
+    private static String link(JsonNode object, String one, String other) {
+        String from = object.path(one).asText("");
+        String to = object.path(other).asText("");
+        return from.isBlank() || to.isBlank() ? "" : from + "/" + to;
     }
 
     private static Resource<IbossClient> list(String kind, Listing listing) {

@@ -45,6 +45,11 @@ class IbossFormsTest {
             {'users': [], 'total': 1}                         | incomplete
             {'users': [], 'totalCount': 2}                    | incomplete
             {'users': [], 'hasMore': true}                    | incomplete
+            {'users': [], 'has_more': true}                   | incomplete
+            {'users': [], 'pagination': {'has_more': true}}   | incomplete
+            {'users': [], 'next': 2}                          | incomplete
+            {'users': [], 'links': {'next': {'href': '/2'}}}  | incomplete
+            {'users': [], 'pagination': {'next': 2}}          | incomplete
             {'users': [], 'nextPageToken': 'x'}               | incomplete
             {'users': [], 'pagination': {'total': 3}}         | incomplete
             {'users': [], 'next': 'https://evil.example/2'}   | bad_response
@@ -63,6 +68,33 @@ class IbossFormsTest {
                 .singleElement()
                 .satisfies(failed ->
                         assertThat(failed.getReason()).as(failed.getMessage()).isEqualTo(reason));
+    }
+
+    @Test
+    void aNextThatIsNullIsTheEnd() throws Exception {
+        vendor.on("GET /api/v1/users", json("{'users': [], 'next': null, 'links': {'next': ''}}"));
+        vendor.on("GET /api/v1/health", json("{}"));
+        assertThat(fetch(settings(Map.of())).seals()).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {'usage': [{'userId': 'u1'}]}                          | iboss_application_usage
+            {'usage': [{'userId': null, 'applicationId': 'a1'}]}   | iboss_application_usage
+            {'users': [{'id': 'u1', 'groups': [{}]}]}              | iboss_group_member
+            """)
+    void whatLinksNothingHasNoId(String body, String kind) throws Exception {
+        vendor.on("GET /api/v1/health", json("{}"));
+        vendor.on("GET /api/v1/groups", json("{'groups': []}"));
+        vendor.on("GET /api/v1/users", json(body));
+        vendor.on("GET /api/v1/reports/application-usage", json(body));
+        RecordingPublisher published =
+                fetch(settings(Map.of()), kind.equals("iboss_group_member") ? "iboss_user" : kind);
+        assertThat(published.seals()).noneMatch(seal -> seal.scope().kind().equals(kind));
+        assertThat(published.events(ScopeFailed.class)).singleElement().satisfies(failed -> {
+            assertThat(failed.getReason()).isEqualTo("bad_response");
+            assertThat(failed.getMessage()).contains(kind + ": an object without an id");
+        });
     }
 
     @Test
@@ -155,9 +187,13 @@ class IbossFormsTest {
     }
 
     private RecordingPublisher fetch(Settings settings) throws InterruptedException {
+        return fetch(settings, "iboss_user");
+    }
+
+    private RecordingPublisher fetch(Settings settings, String kind) throws InterruptedException {
         try (TestRun<IbossClient> run = new TestRun<>(provider, settings, List.of("canary-key-4711"))) {
             for (PlannedTask task : run.plan()) {
-                if (task.getKind().equals("iboss_user")) {
+                if (task.getKind().equals(kind)) {
                     run.fetch(task);
                 }
             }
