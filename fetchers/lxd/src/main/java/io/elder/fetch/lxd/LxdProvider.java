@@ -131,13 +131,18 @@ public final class LxdProvider implements Provider<LxdClient> {
         return has(project, feature) ? project.path("name").asText() : DEFAULT;
     }
 
+    /** What lacks a name has no id, and makes the answer one that can't be understood. */
+    private static String id(String project, String name) {
+        return project.isBlank() || name.isBlank() ? "" : project + "/" + name;
+    }
+
     /** A page is what one project has. */
     private static Resource<LxdClient> ofProjects(
             String kind, String name, String pathAndQuery, Predicate<JsonNode> hasOwn) {
         return Resource.root(
                 kind,
-                object -> object.path("project").asText() + "/"
-                        + object.path(name).asText(),
+                object ->
+                        id(object.path("project").asText(""), object.path(name).asText("")),
                 (lxd, where, out) -> {
                     List<ObjectNode> projects =
                             out.request(lxd::projects).stream().filter(hasOwn).toList();

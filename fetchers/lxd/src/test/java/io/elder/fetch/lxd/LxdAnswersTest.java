@@ -8,6 +8,7 @@ import io.elder.estate.SimulatedLxd;
 import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
+import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.Asked;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.ScriptedServer;
@@ -127,6 +128,21 @@ class LxdAnswersTest {
         assertThat(everything().events(ScopeFailed.class)).singleElement().satisfies(failed -> {
             assertThat(failed.getReason()).isEqualTo("bad_response");
             assertThat(failed.getScope()).endsWith("/lxd_cluster_member");
+        });
+    }
+
+    @Test
+    void anInstanceWithoutANameSealsNothing() throws Exception {
+        vendor.on(
+                request -> request.path().equals("/1.0/instances"),
+                Answer.of(200, "{\"type\": \"sync\", \"status_code\": 200, \"metadata\": [{\"status\": \"Running\"}]}")
+                        .header("Content-Type", "application/json"));
+        LxdVendor.script(vendor);
+        RecordingPublisher published = everything();
+        assertThat(published.seals()).noneMatch(seal -> seal.scope().kind().equals("lxd_instance"));
+        assertThat(published.events(ScopeFailed.class)).singleElement().satisfies(failed -> {
+            assertThat(failed.getReason()).isEqualTo("bad_response");
+            assertThat(failed.getMessage()).contains("lxd_instance: an object without an id");
         });
     }
 
