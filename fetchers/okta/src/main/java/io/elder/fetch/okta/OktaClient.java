@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -23,6 +24,9 @@ final class OktaClient implements AutoCloseable {
     private static final Pattern LINK = Pattern.compile("<([^>]*)>([^<]*)");
 
     private static final Pattern NEXT = Pattern.compile(";\\s*rel\\s*=\\s*\"?next\"?\\s*(?:[;,]|$)");
+
+    /** How many are asked for at a time. */
+    static final int PAGE = 200;
 
     private static final String GROUP = "/api/v1/groups?limit=1";
 
@@ -74,7 +78,13 @@ final class OktaClient implements AutoCloseable {
     Page<ObjectNode> page(String path, String link, Requests requests) throws IOException, InterruptedException {
         JsonApi.ListAnswer answer = link == null ? api.fetchList(path) : api.followList(link);
         rest(answer.headers()).ifPresent(requests::rest);
-        return new Page<>(JsonApi.objects("GET " + path + ": the list", answer.body()), next(answer.headers()));
+        List<ObjectNode> items = JsonApi.objects("GET " + path + ": the list", answer.body());
+        // Okta names at least the page itself: what stands before it keeps its links to itself, and the next with them.
+        if (items.size() == PAGE && answer.headers().firstValue("Link").isEmpty()) {
+            throw new IncompleteException("GET " + path + ": " + PAGE
+                    + " came, as many as were asked for, without a header Link (expected: one on every page)");
+        }
+        return new Page<>(items, next(answer.headers()));
     }
 
     static String next(HttpHeaders headers) {
@@ -149,5 +159,14 @@ final class OktaClient implements AutoCloseable {
     @Override
     public void close() {
         api.close();
+    }
+
+    /** Nobody can tell whether there is more. */
+    static final class IncompleteException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        IncompleteException(String message) {
+            super(message);
+        }
     }
 }

@@ -28,9 +28,9 @@ public final class OktaProvider implements Provider<OktaClient> {
      * @see <a href="https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers">List all users</a>
      */
     private static final String USERS =
-            "/api/v1/users?filter=lastUpdated%20gt%20%221970-01-01T00%3A00%3A00.000Z%22&limit=200";
+            "/api/v1/users?filter=lastUpdated%20gt%20%221970-01-01T00%3A00%3A00.000Z%22&limit=" + OktaClient.PAGE;
 
-    private static final String GROUPS = "/api/v1/groups?limit=200";
+    private static final String GROUPS = "/api/v1/groups?limit=" + OktaClient.PAGE;
 
     @Override
     public String name() {
@@ -118,7 +118,7 @@ public final class OktaProvider implements Provider<OktaClient> {
     private static void fetchMembers(OktaClient okta, Partition where, JsonNode group, Out out) throws Exception {
         String id = group.path("id").asText();
         out.<ObjectNode>pages(
-                link -> okta.page("/api/v1/groups/" + id + "/users?limit=200", link, out),
+                link -> okta.page("/api/v1/groups/" + id + "/users?limit=" + OktaClient.PAGE, link, out),
                 user -> out.accept(JsonNodeFactory.instance
                         .objectNode()
                         .put("group_id", id)
@@ -143,6 +143,7 @@ public final class OktaProvider implements Provider<OktaClient> {
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case HttpFailure e -> classify(e);
+            case OktaClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
             case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case SSLException e -> new Verdict.Stop(StopReason.TLS, String.valueOf(e.getMessage()));
             case IOException unused -> new Verdict.RetryWithBackoff();

@@ -15,18 +15,22 @@ import com.okta.sdk.resource.model.User;
 import com.okta.sdk.resource.model.UserStatus;
 import io.elder.estate.Company;
 import io.elder.estate.SimulatedOkta;
+import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.Asked;
 import io.elder.fetch.testkit.RecordingPublisher;
 import io.elder.fetch.testkit.ScriptedServer;
 import io.elder.fetch.testkit.TestRun;
 import io.elder.normalizer.mapping.Mappings;
 import io.elder.runtime.Settings;
+import io.elder.schemas.avro.ScopeFailed;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -173,6 +177,34 @@ class OktaAnswersTest {
                 .hasSize(3)
                 .noneMatch(user -> user.at("/credentials").has("recovery_question")
                         || user.at("/credentials").has("password"));
+    }
+
+    @Test
+    void aFullPageWithoutAnyLinkIsNoEnd() throws Exception {
+        String full = IntStream.range(0, 200)
+                .mapToObj(number -> "{\"id\": \"u%d\"}".formatted(number))
+                .collect(Collectors.joining(",", "[", "]"));
+        Answer bare = Answer.of(200, full).header("Content-Type", "application/json");
+        RecordingPublisher without = readUsers(bare);
+        assertThat(without.seals()).noneMatch(seal -> seal.scope().kind().equals("okta_user"));
+        assertThat(without.events(ScopeFailed.class)).singleElement().satisfies(failed -> {
+            assertThat(failed.getReason()).isEqualTo("incomplete");
+            assertThat(failed.getMessage()).contains("Link");
+        });
+        RecordingPublisher with = readUsers(bare.header("Link", "<{url}/api/v1/users>; rel=\"self\""));
+        assertThat(with.events(ScopeFailed.class)).isEmpty();
+        assertThat(with.seals()).anyMatch(seal -> seal.scope().kind().equals("okta_user") && seal.count() == 200);
+    }
+
+    private static RecordingPublisher readUsers(Answer users) throws Exception {
+        try (ScriptedServer server = ScriptedServer.start(OktaAnswersTest.class)) {
+            server.on(request -> request.parameters().containsKey("filter"), users);
+            OktaVendor.script(server);
+            try (TestRun<OktaClient> run = new TestRun<>(
+                    new OktaProvider(), Settings.of(OktaVendor.settings(server.url())), OktaVendor.secrets())) {
+                return run.everything();
+            }
+        }
     }
 
     private List<JsonNode> payloads(String kind) throws Exception {
