@@ -193,6 +193,12 @@ final class LdapClient implements AutoCloseable {
             }
             seen += page.getEntryCount();
             SimplePagedResultsControl answer = SimplePagedResultsControl.get(page);
+            if (answer == null && cookie != null) {
+                throw new LdapStop(
+                        StopReason.INCOMPLETE,
+                        "search for %s below %s: a page that does not say whether there are more, after %d entries"
+                                .formatted(filter, baseDn, seen));
+            }
             if (answer == null || !answer.moreResultsToReturn()) {
                 return;
             }

@@ -150,6 +150,17 @@ class LdapDirectoryTest {
     }
 
     @Test
+    void aPageThatDoesNotSayWhetherThereAreMoreIsNoEnd() throws Exception {
+        try (TestDirectory directory = company(0)) {
+            directory.saysNothingOfThirdPage = true;
+            assertStop(
+                    Fetched.failure(directory.settings("LDAP_PAGE_SIZE", "2")),
+                    StopReason.INCOMPLETE,
+                    "after 4 entries");
+        }
+    }
+
+    @Test
     void failuresAreToldInOneReadableLine() throws Exception {
         try (TestDirectory directory = company(0)) {
             directory.searchFailure = ResultCode.UNWILLING_TO_PERFORM;

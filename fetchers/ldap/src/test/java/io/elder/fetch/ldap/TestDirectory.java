@@ -5,12 +5,14 @@ import com.unboundid.ldap.listener.InMemoryDirectoryServerConfig;
 import com.unboundid.ldap.listener.InMemoryListenerConfig;
 import com.unboundid.ldap.listener.interceptor.InMemoryInterceptedSearchEntry;
 import com.unboundid.ldap.listener.interceptor.InMemoryInterceptedSearchRequest;
+import com.unboundid.ldap.listener.interceptor.InMemoryInterceptedSearchResult;
 import com.unboundid.ldap.listener.interceptor.InMemoryInterceptedSimpleBindRequest;
 import com.unboundid.ldap.listener.interceptor.InMemoryOperationInterceptor;
 import com.unboundid.ldap.sdk.Attribute;
 import com.unboundid.ldap.sdk.Control;
 import com.unboundid.ldap.sdk.Entry;
 import com.unboundid.ldap.sdk.LDAPException;
+import com.unboundid.ldap.sdk.LDAPResult;
 import com.unboundid.ldap.sdk.ResultCode;
 import com.unboundid.ldap.sdk.SearchRequest;
 import com.unboundid.ldap.sdk.controls.SimplePagedResultsControl;
@@ -42,6 +44,9 @@ final class TestDirectory implements AutoCloseable {
 
     /** The second page is never answered. */
     volatile boolean hangsOnSecondPage;
+
+    /** The second page does not say whether there is a third. */
+    volatile boolean saysNothingOfThirdPage;
 
     private final CountDownLatch closed = new CountDownLatch(1);
 
@@ -200,6 +205,7 @@ final class TestDirectory implements AutoCloseable {
                 if (cutsSecondPage) {
                     server.closeAllConnections(false);
                 }
+                request.setProperty("second", true);
                 if (hangsOnSecondPage) {
                     awaitClose();
                 }
@@ -208,6 +214,20 @@ final class TestDirectory implements AutoCloseable {
                 }
             }
             widen(request, search);
+        }
+
+        @Override
+        public void processSearchResult(InMemoryInterceptedSearchResult result) {
+            if (saysNothingOfThirdPage && result.getProperty("second") != null) {
+                LDAPResult said = result.getResult();
+                result.setResult(new LDAPResult(
+                        said.getMessageID(),
+                        said.getResultCode(),
+                        said.getDiagnosticMessage(),
+                        said.getMatchedDN(),
+                        said.getReferralURLs(),
+                        new Control[0]));
+            }
         }
 
         private void awaitClose() throws LDAPException {
