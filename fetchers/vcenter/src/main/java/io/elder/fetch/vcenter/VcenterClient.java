@@ -127,8 +127,14 @@ public final class VcenterClient implements AutoCloseable {
         Xml answer = token == null
                 ? call("RetrievePropertiesEx", retrieve(view, wanted))
                 : call("ContinueRetrievePropertiesEx", reference("propertyCollector") + element("token", token));
+        Optional<Xml> said = answer.maybe("returnval");
+        if (said.isEmpty() && token != null) {
+            throw VcenterFailure.stop(
+                    StopReason.INCOMPLETE,
+                    "ContinueRetrievePropertiesEx: nothing (expected: the page that was announced)");
+        }
         // Nothing at all is said of an empty view.
-        Xml result = answer.maybe("returnval").orElse(Xml.NOTHING);
+        Xml result = said.orElse(Xml.NOTHING);
         List<Found> found = new ArrayList<>();
         result.all("objects")
                 .filter(each -> !isGone(each))

@@ -103,6 +103,17 @@ class VcenterAnswersTest {
     }
 
     @Test
+    void aFurtherPageOfWhichNothingIsSaidIsNoEnd() throws Exception {
+        vendor.page("vcenter_vm", next("vms-2"), "done.xml");
+        VcenterVendor.script(vendor);
+        RecordingPublisher published = read("vcenter_vm");
+        assertThat(published.seals()).isEmpty();
+        assertThat(published.events(ScopeFailed.class))
+                .singleElement()
+                .satisfies(failed -> assertThat(failed.getReason()).isEqualTo("incomplete"));
+    }
+
+    @Test
     void aMachineThatVanishesWhileItIsReadIsNoMachineAnyMore() throws Exception {
         vendor.page("vcenter_vm", next("vms-2"), "vms-vanished.xml");
         VcenterVendor.script(vendor);
