@@ -145,9 +145,11 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         OpenPlan earlier = plans.get(scope);
         if (earlier != null) {
             plans.delete(scope);
-            summary(scope, earlier, "superseded", null, now);
+            summary(scope, earlier, "superseded", null, null, now);
         }
-        if (vanished <= budget) {
+        Optional<String> conflict =
+                vanished == 0 ? Optional.empty() : conflict(state.getDecidedRun(), report.getRunId());
+        if (vanished <= budget && conflict.isEmpty()) {
             tally.scope(report.getProvider(), "sealed");
             verdict(scope, report, "delete", null, null, now);
             return true;
@@ -170,15 +172,32 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 report.getRawPartitions());
         plans.put(scope, plan);
         tally.scope(report.getProvider(), "held");
-        summary(scope, plan, "held", null, now);
+        summary(scope, plan, "held", null, conflict.orElse(null), now);
         verdict(
                 scope,
                 report,
                 "hold",
                 planId,
-                vanished + " of " + live + " resources vanished (expected: at most " + budget + ")",
+                conflict.map(why -> why + "; ").orElse("") + vanished + " of " + live
+                        + " resources vanished (expected: at most " + budget + ")",
                 now);
         return true;
+    }
+
+    /** What one job reads is no proof against what another has read: each would delete the other's rows, run by run. */
+    private static Optional<String> conflict(String lastRun, String run) {
+        String last = job(lastRun);
+        String now = job(run);
+        return last.isEmpty() || last.equals(now)
+                ? Optional.empty()
+                : Optional.of("the scope was last read by job " + last
+                        + ": two jobs must not share a scope (expected: job " + now
+                        + "; if it has replaced the other, its next run deletes, or the release of this plan)");
+    }
+
+    private static String job(String runId) {
+        // Empty where nothing was decided yet. Not parsed: a run id of another form must not stop what follows.
+        return runId.substring(0, Math.max(runId.lastIndexOf('.'), 0));
     }
 
     private void fail(String scope, SealReport report, String reason, long now) {
@@ -213,7 +232,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
 
     private void close(String scope, OpenPlan plan, String outcome, String state, String by, long now) {
         plans.delete(scope);
-        summary(scope, plan, state, by, now);
+        summary(scope, plan, state, by, null, now);
         forward(
                 new Verdict(
                         scope,
@@ -245,7 +264,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         context.forward(new Record<Object, Object>(verdict.getScope(), verdict, now), NormalizerTopology.VERDICTS);
     }
 
-    private void summary(String scope, OpenPlan plan, String state, String by, long now) {
+    private void summary(String scope, OpenPlan plan, String state, String by, String reason, long now) {
         HeldPlan held = new HeldPlan(
                 plan.getPlanId(),
                 scope,
@@ -254,7 +273,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 plan.getKind(),
                 Instant.ofEpochMilli(plan.getAt()),
                 Instant.ofEpochMilli(plan.getExpiresAt()),
-                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by, null));
+                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by, reason));
         context.forward(new Record<Object, Object>(scope, held, now), NormalizerTopology.HELD_SUMMARIES);
     }
 }

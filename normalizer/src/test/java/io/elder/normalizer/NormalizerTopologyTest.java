@@ -309,6 +309,59 @@ class NormalizerTopologyTest {
     }
 
     @Test
+    void twoJobsThatShareAScopeDeleteNothingOfEachOther() {
+        for (int round = 0; round < 3; round++) {
+            runOf("7", 1 + 2 * round, "alice", "bob");
+            runOf("connector:ldap", 2 + 2 * round, "cyd", "dan");
+        }
+        List<InventoryRecord> found = all();
+        assertThat(found).noneMatch(record -> record.getBody() instanceof Row row && row.getDeleted());
+        assertThat(found.stream().map(InventoryRecord::getBody).filter(ScopeMark.class::isInstance))
+                .extracting(mark -> ((ScopeMark) mark).getOutcome())
+                .containsExactly("sealed", "held", "held", "held", "held", "held");
+        assertThat(((ScopeMark) found.getLast().getBody()).getReason())
+                .startsWith("the scope was last read by job 7: two jobs must not share a scope"
+                        + " (expected: job connector:ldap;")
+                .endsWith("; 2 of 4 resources vanished (expected: at most 20)");
+    }
+
+    @Test
+    void aJobThatReplacesAnotherIsHeldOnceAndThenDeletes() {
+        runOf("7", 1, "alice", "bob");
+        runOf("8", 2, "alice");
+        assertThat(deletions()).isEmpty();
+        HeldSummary summary = held.readValuesToList().stream()
+                .map(HeldPlan::getBody)
+                .filter(HeldSummary.class::isInstance)
+                .map(HeldSummary.class::cast)
+                .findFirst()
+                .orElseThrow();
+        assertThat(summary.getDeletions()).isEqualTo(1);
+        assertThat(summary.getReason()).startsWith("the scope was last read by job 7: ");
+        runOf("8", 3, "alice");
+        assertThat(states()).containsExactly("superseded");
+        assertThat(deletions()).extracting(InventoryRecord::getKey).allMatch(key -> key.contains("bob"));
+    }
+
+    @Test
+    void whatIsHeldForAnotherJobsSakeIsReleasedAsShown() {
+        runOf("7", 1, "alice", "bob");
+        runOf("8", 2, "alice");
+        rows();
+        command(lastPlan(), "release");
+        assertThat(deletions()).hasSize(2).allMatch(record -> record.getKey().contains("bob"));
+    }
+
+    @Test
+    void aJobThatReplacesAnotherAndSeesTheSameIsNotHeld() {
+        runOf("7", 1, "alice");
+        runOf("8", 2, "alice", "bob");
+        assertThat(states()).isEmpty();
+        runOf("8", 3, "alice");
+        assertThat(deletions()).hasSize(2);
+    }
+
+    @Test
     void theSealOfAnOlderRunIsIgnored() {
         run(3, "alice");
         rows();
@@ -494,6 +547,19 @@ class NormalizerTopologyTest {
             see(name, minute);
         }
         seal(SCOPE, minute, names.length);
+    }
+
+    private void runOf(String job, int minute, String... names) {
+        for (String name : names) {
+            String key = "ldap/host/ldap_user/" + name;
+            raw.pipeInput(key, of(job, minute, new RawResource(key, payload(name, name))), at(minute));
+        }
+        raw.pipeInput(SCOPE, of(job, minute, new Seal(0, 1, (long) names.length, (long) names.length)), at(minute));
+    }
+
+    private static RawRecord of(String job, int minute, Object body) {
+        return new RawRecord(
+                SCOPE, "ldap", "ldap_user", job + "." + minute, "attempt-" + minute, at(minute), at(minute + 60), body);
     }
 
     private void see(String name, int minute) {
