@@ -81,13 +81,18 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         if (raw.getBody() instanceof Seal seal) {
             report(raw, seal, in.timestamp());
         } else {
+            if (!retried) {
+                count(raw);
+            }
             observe(in, raw, (RawResource) raw.getBody());
         }
     }
 
-    private void observe(Record<byte[], byte[]> in, RawRecord raw, RawResource resource) {
-        String key = resource.getKey();
-        long at = raw.getObservedAt().toEpochMilli();
+    /**
+     * Once for each record of the attempt: one that is retried was counted when it came first. If nobody could read it
+     * then it was not, and is not: one count too few fails the seal, one too many would let it stand without proof.
+     */
+    private void count(RawRecord raw) {
         String attempt = raw.getScope() + Stores.NUL + raw.getAttempt();
         Arrival arrived = stores.arrivals().get(attempt);
         stores.arrivals()
@@ -95,9 +100,13 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
                         attempt,
                         new Arrival(
                                 arrived == null ? 1 : arrived.getCount() + 1,
-                                at,
+                                raw.getObservedAt().toEpochMilli(),
                                 raw.getDeadline().toEpochMilli()));
+    }
 
+    private void observe(Record<byte[], byte[]> in, RawRecord raw, RawResource resource) {
+        String key = resource.getKey();
+        long at = raw.getObservedAt().toEpochMilli();
         ResourceState known = stores.resources().get(key);
         List<Claim> claims = claims(known, raw.getScope(), at);
         if (known != null && at < known.getObservedAt()) {

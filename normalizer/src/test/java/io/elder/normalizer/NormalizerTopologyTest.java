@@ -144,6 +144,23 @@ class NormalizerTopologyTest {
         assertThat(mark.getReason()).contains("1 records arrived (expected: 2)");
     }
 
+    /** A record that was not understood has counted when it came first. */
+    @Test
+    void aRetriedDeadLetterDoesNotStandInForARecordThatIsMissing() {
+        run(1, "alice", "bob", "cyd");
+        see("alice", 2);
+        send(SCOPE, "bob", 2, "{\"username\":7}");
+        RawRecord again = record(SCOPE, 2, new RawResource("ldap/host/ldap_user/bob", payload("bob", "Bob")));
+        TestRecord<String, RawRecord> retried = new TestRecord<>("ldap/host/ldap_user/bob", again, at(2));
+        retried.headers().add(DeadLetter.RETRIED, new byte[] {'0', '-', '1'});
+        raw.pipeInput(retried);
+        assertThat(rows()).isNotEmpty();
+        seal(SCOPE, 2, 3);
+        List<InventoryRecord> found = all();
+        assertThat(found).hasSize(1);
+        assertThat(((ScopeMark) found.getFirst().getBody()).getReason()).contains("2 records arrived (expected: 3)");
+    }
+
     @Test
     void poisonIsDeadLetteredAndTheNextRecordFlows() {
         rawBytes.pipeInput("k", new byte[] {9, 9}, at(1));
