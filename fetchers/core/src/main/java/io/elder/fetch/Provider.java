@@ -2,6 +2,7 @@ package io.elder.fetch;
 
 import io.elder.runtime.Settings;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A system that resources are fetched from: a way to connect, the partitions to read, a table of resources and an
@@ -43,8 +44,18 @@ public interface Provider<C extends AutoCloseable> {
         return false;
     }
 
+    /**
+     * The one partition that a client reads, whatever partition it is told; told without a request. Empty where every
+     * request names its account, so that a client of another account can't take its own objects for that one's.
+     */
+    default Optional<Partition> findOnlyPartition(C client) {
+        return Optional.empty();
+    }
+
     /** Where to read: every root resource is read once in each of those that it {@link Resource.Root#only wants}. */
-    List<Partition> partitions(C client, Requests requests) throws Exception;
+    default List<Partition> partitions(C client, Requests requests) throws Exception {
+        return findOnlyPartition(client).stream().toList();
+    }
 
     /** The table: what there is to read. */
     List<Resource<C>> resources();

@@ -26,6 +26,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
@@ -735,8 +736,26 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
                 redactor = configured.redactor();
                 settings = configured.settings();
                 lease = clients.open(task.getRunId(), settings);
+                proveCovered(lease.client());
             }
             return lease.client();
+        }
+
+        /** A task was planned by another client, before the configuration may have been changed to another system. */
+        private void proveCovered(C client) {
+            if (task.getBody() instanceof FetchTask fetch) {
+                Partition where = new Partition(fetch.getAccount(), fetch.getRegion());
+                Optional<Partition> only = provider.findOnlyPartition(client);
+                if (only.isPresent() && !only.get().equals(where)) {
+                    throw new BadConfigurationException("the task is for " + named(where) + ", the configuration is of "
+                            + named(only.get()) + " (expected: the same; it was changed meanwhile)");
+                }
+            }
+        }
+
+        private String named(Partition where) {
+            boolean hasRegion = !where.region().equals(ScopeKey.NO_REGION);
+            return provider.name() + "/" + where.account() + (hasRegion ? "/" + where.region() : "");
         }
 
         private void release(boolean isSpent) {

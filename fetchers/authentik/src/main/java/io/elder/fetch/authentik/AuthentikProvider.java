@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -17,6 +16,7 @@ import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
@@ -67,8 +67,8 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
     }
 
     @Override
-    public List<Partition> partitions(AuthentikClient authentik, Requests requests) {
-        return List.of(Partition.of(authentik.settings().domain()));
+    public Optional<Partition> findOnlyPartition(AuthentikClient authentik) {
+        return Optional.of(Partition.of(authentik.settings().domain()));
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.elder.fetch.aws;
 
+import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.Partition;
 import io.elder.fetch.StopReason;
 import java.io.IOException;
@@ -229,6 +230,10 @@ final class AwsClient implements AutoCloseable {
 
     /** Waits until not too many other accounts are being read. */
     Reading reading(String which) throws InterruptedException {
+        if (!settings.isOrganization() && !which.equals(account)) {
+            throw new BadConfigurationException("the task is for aws/" + which + ", the configuration is of aws/"
+                    + account + " (expected: the same; it was changed meanwhile)");
+        }
         synchronized (accountsBeingRead) {
             while (!accountsBeingRead.containsKey(which) && accountsBeingRead.size() >= settings.parallelAccounts()) {
                 accountsBeingRead.wait();

@@ -6,7 +6,6 @@ import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -78,8 +77,8 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
     }
 
     @Override
-    public List<Partition> partitions(FleetdmClient fleet, Requests requests) {
-        return List.of(Partition.of(fleet.host()));
+    public Optional<Partition> findOnlyPartition(FleetdmClient fleet) {
+        return Optional.of(Partition.of(fleet.host()));
     }
 
     @Override

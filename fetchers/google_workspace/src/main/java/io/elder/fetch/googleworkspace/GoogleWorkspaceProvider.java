@@ -8,7 +8,6 @@ import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -18,6 +17,7 @@ import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /** Google Workspace: a customer's organizational units, users, groups and who is in them. */
@@ -74,8 +74,8 @@ public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceCl
     }
 
     @Override
-    public List<Partition> partitions(GoogleWorkspaceClient google, Requests requests) {
-        return List.of(Partition.of(google.customerId()));
+    public Optional<Partition> findOnlyPartition(GoogleWorkspaceClient google) {
+        return Optional.of(Partition.of(google.customerId()));
     }
 
     /** Half of what Google allows a project per user, so that others may read too. */

@@ -8,7 +8,6 @@ import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -60,8 +59,8 @@ public final class IbossProvider implements Provider<IbossClient> {
     }
 
     @Override
-    public List<Partition> partitions(IbossClient iboss, Requests requests) {
-        return List.of(Partition.of(iboss.settings().account()));
+    public Optional<Partition> findOnlyPartition(IbossClient iboss) {
+        return Optional.of(Partition.of(iboss.settings().account()));
     }
 
     @Override

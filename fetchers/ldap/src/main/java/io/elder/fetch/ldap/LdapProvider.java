@@ -12,7 +12,6 @@ import com.unboundid.ldap.sdk.SearchResultEntry;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -98,8 +97,8 @@ public final class LdapProvider implements Provider<LdapClient> {
     }
 
     @Override
-    public List<Partition> partitions(LdapClient ldap, Requests requests) {
-        return List.of(new Partition(ldap.settings().server(), ldap.baseDn()));
+    public Optional<Partition> findOnlyPartition(LdapClient ldap) {
+        return Optional.of(new Partition(ldap.settings().server(), ldap.baseDn()));
     }
 
     @Override

@@ -7,7 +7,6 @@ import io.elder.fetch.Out;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -17,6 +16,7 @@ import java.io.IOException;
 import java.security.cert.CertificateException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLHandshakeException;
@@ -71,8 +71,8 @@ public final class LxdProvider implements Provider<LxdClient> {
     }
 
     @Override
-    public List<Partition> partitions(LxdClient lxd, Requests requests) {
-        return List.of(Partition.of(lxd.settings().name()));
+    public Optional<Partition> findOnlyPartition(LxdClient lxd) {
+        return Optional.of(Partition.of(lxd.settings().name()));
     }
 
     @Override

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
@@ -72,8 +71,8 @@ public final class OktaProvider implements Provider<OktaClient> {
     }
 
     @Override
-    public List<Partition> partitions(OktaClient okta, Requests requests) {
-        return List.of(Partition.of(okta.settings().domain()));
+    public Optional<Partition> findOnlyPartition(OktaClient okta) {
+        return Optional.of(Partition.of(okta.settings().domain()));
     }
 
     @Override

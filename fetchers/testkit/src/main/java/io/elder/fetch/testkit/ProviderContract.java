@@ -210,6 +210,20 @@ public abstract class ProviderContract<C extends AutoCloseable> {
                 .containsExactly("timeout");
     }
 
+    /** As when a job was pointed at another system after its run was planned. */
+    @Test
+    void aTaskOfAnotherAccountSealsNothing() throws InterruptedException {
+        TestRun<C> run = run(provider(), settings());
+        for (PlannedTask task : run.plan()) {
+            run.fetch(new PlannedTask("elsewhere", task.getRegion(), task.getKind(), task.getScopes()));
+        }
+        assertThat(run.published().seals()).isEmpty();
+        assertThat(run.published().events(ScopeFailed.class))
+                .hasSize(run.planned().stream()
+                        .mapToInt(task -> task.getScopes().size())
+                        .sum());
+    }
+
     @Test
     void aPlaceThatDoesNotExistSealsNothing() throws InterruptedException {
         RecordingPublisher published = run(provider(), wrongPlace()).everything();

@@ -61,8 +61,8 @@ public final class FlockProvider implements Provider<FlockProvider.Client> {
         Resource<Client> sheep = Resource.<Client>root(
                         "sheep",
                         "id",
-                        (flock, where, out) ->
-                                out.pages(cursor -> flock.page("/sheep?meadow=" + where.region(), cursor)))
+                        (flock, where, out) -> out.pages(cursor ->
+                                flock.page("/sheep?farm=" + where.account() + "&meadow=" + where.region(), cursor)))
                 .only((flock, where) -> !where.isGlobal());
         return List.of(
                 sheep,
@@ -75,7 +75,8 @@ public final class FlockProvider implements Provider<FlockProvider.Client> {
                 Resource.<Client>root(
                                 "fence",
                                 "id",
-                                (flock, where, out) -> out.pages(cursor -> flock.page("/fences?all=yes", cursor)))
+                                (flock, where, out) ->
+                                        out.pages(cursor -> flock.page("/fences?farm=" + where.account(), cursor)))
                         .only((flock, where) -> where.isGlobal()));
     }
 

@@ -26,12 +26,12 @@ class FlockProviderTest extends HttpProviderContract<FlockProvider.Client> {
     protected void script(ScriptedServer vendor) {
         vendor.on("GET /whoami", "flock/whoami.json");
         vendor.on("GET /farms", "flock/farms.json");
-        vendor.page("sheep", "GET /sheep?meadow=hill", "flock/sheep-1.json");
-        vendor.page("sheep", "GET /sheep?meadow=hill&cursor=b2", "flock/sheep-2.json");
+        vendor.page("sheep", "GET /sheep?farm=down&meadow=hill", "flock/sheep-1.json");
+        vendor.page("sheep", "GET /sheep?farm=down&meadow=hill&cursor=b2", "flock/sheep-2.json");
         vendor.page("lamb", "GET /lambs", "flock/no-lambs.json");
         vendor.page("lamb", "GET /lambs?of=dolly", "flock/lambs-of-dolly.json");
-        vendor.page("fence", "GET /fences", "flock/fences-1.json");
-        vendor.page("fence", "GET /fences?cursor=f2", "flock/fences-2.json");
+        vendor.page("fence", "GET /fences?farm=down", "flock/fences-1.json");
+        vendor.page("fence", "GET /fences?farm=down&cursor=f2", "flock/fences-2.json");
     }
 
     @Override

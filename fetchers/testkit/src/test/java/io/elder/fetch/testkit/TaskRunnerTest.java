@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -197,6 +198,42 @@ class TaskRunnerTest {
     }
 
     @Test
+    void aTaskIsNotReadWithWhatWasConfiguredSinceForAnotherAccount() throws InterruptedException {
+        team.onlyPartition = Partition.of("acme");
+        TestRun<Team.Client> run = run();
+        List<PlannedTask> plan = run.plan();
+        team.onlyPartition = new Partition("bmce", "north");
+        plan.forEach(run::fetch);
+        assertThat(run.published().records()).isEmpty();
+        assertThat(run.published().seals()).isEmpty();
+        assertThat(run.published().events(ScopeFailed.class))
+                .extracting(ScopeFailed::getReason, ScopeFailed::getMessage)
+                .containsExactly(
+                        tuple(
+                                "bad_configuration",
+                                "the task is for team/acme, the configuration is of team/bmce/north (expected: the same;"
+                                        + " it was changed meanwhile)"),
+                        tuple("incomplete", "group was not read whole"));
+        assertThat(team.open).isZero();
+    }
+
+    @Test
+    void whatWasConfiguredForAnotherAccountWhileParentsWereReadSealsNoChildren() throws InterruptedException {
+        team.onlyPartition = Partition.of("acme");
+        TestRun<Team.Client> run = run();
+        List<PlannedTask> plan = run.plan();
+        team.childFailures.add(new EOFException("token expired"));
+        team.atChildFailure = () -> team.onlyPartition = Partition.of("bmce");
+        plan.forEach(run::fetch);
+        assertThat(run.published().events(ScopeSealed.class))
+                .extracting(ScopeSealed::getScope)
+                .containsExactly("team/acme/-/group");
+        assertThat(run.published().events(ScopeFailed.class))
+                .extracting(ScopeFailed::getScope, ScopeFailed::getReason)
+                .containsExactly(tuple("team/acme/-/member", "bad_configuration"));
+    }
+
+    @Test
     void aRowIsPlannedOnlyWhereItApplies() throws InterruptedException {
         team.accounts = 3;
         team.onlyAccount = "acme1";
@@ -244,6 +281,8 @@ class TaskRunnerTest {
         private String idField = "id";
         private int accounts = 1;
         private String onlyAccount;
+        private Partition onlyPartition;
+        private Runnable atChildFailure = () -> {};
         private boolean isShareable;
         private int connections;
         private int open;
@@ -279,6 +318,11 @@ class TaskRunnerTest {
         }
 
         @Override
+        public Optional<Partition> findOnlyPartition(Client client) {
+            return Optional.ofNullable(onlyPartition);
+        }
+
+        @Override
         public List<Partition> partitions(Client client, Requests requests) {
             return IntStream.range(0, accounts)
                     .mapToObj(i -> Partition.of(i == 0 ? "acme" : "acme" + i))
@@ -296,6 +340,9 @@ class TaskRunnerTest {
                     .only((client, where) ->
                             onlyAccount == null || where.account().equals(onlyAccount));
             return List.of(groups, Resource.child(groups, "member", "id", (client, where, parent, out) -> {
+                if (!childFailures.isEmpty()) {
+                    atChildFailure.run();
+                }
                 failIfAsked(childFailures);
                 out.accept(object(parent.get("id").asText() + "/a"));
                 out.accept(object(parent.get("id").asText() + "/b"));

@@ -151,8 +151,8 @@ public final class VcenterProvider implements Provider<VcenterClient> {
     }
 
     @Override
-    public List<Partition> partitions(VcenterClient vcenter, Requests requests) {
-        return List.of(Partition.of(account(vcenter.about(), vcenter)));
+    public Optional<Partition> findOnlyPartition(VcenterClient vcenter) {
+        return Optional.of(Partition.of(account(vcenter.about(), vcenter)));
     }
 
     @Override
