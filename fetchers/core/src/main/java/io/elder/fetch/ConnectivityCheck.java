@@ -1,6 +1,7 @@
 package io.elder.fetch;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import io.elder.schemas.avro.PlanTask;
@@ -116,10 +117,16 @@ public final class ConnectivityCheck {
     private static String words(Provider<?> provider, Exception failure) {
         return switch (provider.classify(failure)) {
             case Verdict.Stop stop -> stop.reason().label() + ": " + stop.message();
-            case Verdict.Gone unused ->
-                StopReason.NOT_FOUND.label() + ": " + Trouble.inWords(failure)
-                        + " (expected: another address, or path, than the settings name)";
-            default -> StopReason.UNREACHABLE.label() + ": " + Trouble.inWords(failure);
+            case Verdict.Gone unused -> notFound(failure);
+            default ->
+                failure instanceof HttpFailure answer && answer.status() == 404
+                        ? notFound(failure)
+                        : StopReason.UNREACHABLE.label() + ": " + Trouble.inWords(failure);
         };
+    }
+
+    private static String notFound(Exception failure) {
+        return StopReason.NOT_FOUND.label() + ": " + Trouble.inWords(failure)
+                + " (expected: another address, or path, than the settings name)";
     }
 }

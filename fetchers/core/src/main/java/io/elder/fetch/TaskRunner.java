@@ -28,7 +28,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -252,15 +254,29 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         List<Resource.Child<C>> children = children(row);
         try (ScopeRead read = new ScopeRead(session, scope(where, row), !children.isEmpty())) {
             read.restart();
+            AtomicLong all = new AtomicLong();
+            AtomicLong gone = new AtomicLong();
             try {
                 eachParent(session, parents, (own, object) -> {
                     JsonNode parent = parsed(object);
+                    AtomicLong seen = new AtomicLong();
+                    all.incrementAndGet();
                     // Within one attempt: an object that is published twice counts twice, on both sides.
-                    own.attemptOrGone(client -> {
-                        row.fetch().fetch(client, where, parent, read.out(own, row, where));
+                    boolean isThere = own.attemptUnlessGone(seen::get, client -> {
+                        row.fetch().fetch(client, where, parent, read.out(own, row, where, seen));
                         return null;
                     });
+                    if (!isThere) {
+                        gone.incrementAndGet();
+                    }
                 });
+                if (gone.get() > 1 && gone.get() == all.get()) {
+                    // A path that has changed, or a server that is not the vendor's, says the same.
+                    throw new StoppedException(
+                            StopReason.INCOMPLETE,
+                            "each of " + all + " " + row.parent().kind()
+                                    + " is said to be gone since it was listed (expected: not all of them)");
+                }
                 session.attempt(client -> {
                     read.seal();
                     return null;
@@ -388,16 +404,20 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
         }
 
         Out out(Resource<C> row, Partition where) {
-            return out(session, row, where);
+            return out(session, row, where, new AtomicLong());
         }
 
-        /** @param own of the thread that will use it, where several read one scope */
-        Out out(Session own, Resource<C> row, Partition where) {
+        /**
+         * @param own of the thread that will use it, where several read one scope
+         * @param seen counts what is handed to it
+         */
+        Out out(Session own, Resource<C> row, Partition where, AtomicLong seen) {
             Requests requests = own.requests(where);
             return new Out() {
                 @Override
                 public void accept(ObjectNode object) {
                     own.fence();
+                    seen.incrementAndGet();
                     ResourceKey key = new ResourceKey(provider.name(), where.account(), row.kind(), id(row, object));
                     String payload = json(object);
                     records.write(key, payload);
@@ -569,19 +589,29 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
             }
         }
 
-        /** A step about one object, which may have gone away since it was listed. */
-        void attemptOrGone(Step<C, Void> step) throws StoppedException, InterruptedException {
-            attempt(client -> {
+        /**
+         * A step about one object, which may have gone away since it was listed: then this is false.
+         *
+         * @param seen how much the step has read of the object, over all its tries
+         */
+        boolean attemptUnlessGone(LongSupplier seen, Step<C, Void> step) throws StoppedException, InterruptedException {
+            return attempt(client -> {
                 try {
-                    return step.take(client);
+                    step.take(client);
+                    return true;
                 } catch (FencedException | PublishException | InterruptedException e) {
                     throw e;
                 } catch (Exception e) {
-                    if (verdict(e) instanceof Verdict.Gone) {
-                        LOG.debug("skipped: gone since it was listed: {}", describe(e));
-                        return null;
+                    if (!(verdict(e) instanceof Verdict.Gone)) {
+                        throw e;
                     }
-                    throw e;
+                    if (seen.getAsLong() > 0) {
+                        // Whatever it is that is not there, the rest of what is was not read.
+                        throw new GivenUpException(
+                                StopReason.INCOMPLETE, "gone after a part of it was read: " + message(e), e);
+                    }
+                    LOG.debug("skipped: gone since it was listed: {}", describe(e));
+                    return false;
                 }
             });
         }

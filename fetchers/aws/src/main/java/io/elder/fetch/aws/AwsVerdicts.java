@@ -118,7 +118,8 @@ final class AwsVerdicts {
         return switch (status) {
             case 401 -> stop(StopReason.BAD_CREDENTIALS, e);
             case 403 -> stop(StopReason.FORBIDDEN, e);
-            case 404 -> new Verdict.Gone();
+            // Without a code it is not AWS that says so.
+            case 404 -> code.isEmpty() ? new Verdict.RetryWithBackoff() : new Verdict.Gone();
             default -> stop(StopReason.UNKNOWN, e);
         };
     }

@@ -113,11 +113,13 @@ class AwsProviderTest extends HttpProviderContract<AwsClient> {
         return false;
     }
 
+    /** In EC2's form, and in that of the services that are asked like STS. */
     private static Answer error(int status, String code, String message) {
+        String error = "<Error><Code>%s</Code><Message>%s</Message></Error>".formatted(code, message);
         return Answer.of(
                         status,
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>ea966190-f9aa-478e-9ede-example</RequestID></Response>"
-                                .formatted(code, message))
+                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors>%s</Errors>%s<RequestID>ea966190-f9aa-478e-9ede-example</RequestID></Response>"
+                                .formatted(error, error))
                 .header("Content-Type", "text/xml;charset=UTF-8");
     }
 }

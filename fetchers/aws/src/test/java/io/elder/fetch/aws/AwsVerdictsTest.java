@@ -137,6 +137,14 @@ class AwsVerdictsTest {
         assertThat(ec2(400, "InvalidInstanceID.NotFound")).isInstanceOf(Verdict.Gone.class);
     }
 
+    @Test
+    void notFoundThatAwsDoesNotSayIsTriedAgain() {
+        server.on(
+                "POST /?Action=DescribeInstances",
+                Answer.of(404, "<html><body>404 Not Found</body></html>").header("Content-Type", "text/html"));
+        assertThat(verdict(() -> ec2Client().describeInstances())).isInstanceOf(Verdict.RetryWithBackoff.class);
+    }
+
     @ParameterizedTest
     @CsvSource({"500, InternalError", "503, Unavailable", "403, RequestTimeTooSkewed"})
     void passingTroubleIsTriedAgain(int status, String code) {

@@ -45,7 +45,8 @@ public final class HttpFailure extends IOException {
             case 200 -> new Verdict.Stop(StopReason.BAD_RESPONSE, getMessage());
             case 401 -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, getMessage());
             case 403 -> new Verdict.Stop(StopReason.FORBIDDEN, getMessage());
-            case 404, 410 -> new Verdict.Gone();
+            // An ingress without a server behind it says so too, in HTML or plain text: that is not the vendor's word.
+            case 404, 410 -> body.isMissingNode() ? new Verdict.RetryWithBackoff() : new Verdict.Gone();
             case 429 -> Verdict.throttled(retryAfter.orElse(null));
             case 503 -> retryAfter.map(Verdict::throttled).orElseGet(Verdict.RetryWithBackoff::new);
             case 408, 425, 500, 502, 504 -> new Verdict.RetryWithBackoff();

@@ -148,6 +148,23 @@ class JsonApiTest {
         assertThat(broken.verdict()).isEqualTo(new Verdict.RetryWithBackoff());
     }
 
+    @Test
+    void notFoundIsTheVendorsWordOnlyInJson() {
+        answer("/api/gone", 404, "application/json", "{\"error\":\"no such group\"}");
+        answer("/api/html", 404, "text/html", "<html>404 Not Found</html>");
+        answer("/api/text", 410, "text/plain", "default backend - 404");
+        answer("/api/nothing", 404, "application/json", "");
+        assertThat(catchThrowableOfType(HttpFailure.class, () -> api.get("/gone"))
+                        .verdict())
+                .isEqualTo(new Verdict.Gone());
+        for (String path : new String[] {"/html", "/text", "/nothing"}) {
+            assertThat(catchThrowableOfType(HttpFailure.class, () -> api.get(path))
+                            .verdict())
+                    .as(path)
+                    .isEqualTo(new Verdict.RetryWithBackoff());
+        }
+    }
+
     private void answer(String path, int status, String type, String body) {
         server.createContext(path, exchange -> {
             asked.add(exchange.getRequestURI() + " "

@@ -101,7 +101,7 @@ class IbossFormsTest {
     void groupsThatCanNotBeReadAreNotTakenForUsersWhoAreGone() throws Exception {
         vendor.on("GET /api/v1/health", json("{}"));
         vendor.on("GET /api/v1/users", json("{'users': [{'id': 'u1', 'username': 'alice', 'groups': ['g1']}]}"));
-        vendor.on("GET /api/v1/groups", Answer.of(404, "{}"));
+        vendor.on("GET /api/v1/groups", Answer.of(404, "{}").header("Content-Type", "application/json"));
         RecordingPublisher published = fetch(settings(Map.of()));
         assertThat(published.seals()).extracting(seal -> seal.scope().kind()).containsExactly("iboss_user");
         assertThat(published.events(ScopeFailed.class))

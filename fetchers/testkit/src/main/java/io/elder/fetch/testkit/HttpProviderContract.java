@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
@@ -67,7 +68,7 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
 
     /** How the vendor says that something does not exist. */
     protected Answer notFound() {
-        return Answer.of(404, "{}");
+        return Answer.of(404, "{}").header("Content-Type", "application/json");
     }
 
     /** How the vendor says that a session, a token or a cursor has expired; empty where nothing expires. */
@@ -421,6 +422,27 @@ public abstract class HttpProviderContract<C extends AutoCloseable> extends Prov
                 assertThat(run.published().seals())
                         .anyMatch(seal -> seal.scope().kind().equals(child.kind()));
                 server.heal();
+            }
+        }
+    }
+
+    /** As an ingress answers for seconds while there is no server behind it. */
+    @Test
+    void aWebPageThatSaysNotFoundSealsNoChildren() throws Exception {
+        for (Resource<C> row : provider().resources()) {
+            if (row instanceof Resource.Child<C> child && child.parent() instanceof Resource.Root<C>) {
+                TestRun<C> run = planned();
+                AtomicInteger told = new AtomicInteger();
+                server.breakPages(child.kind(), 0, -1, unused -> {
+                    told.incrementAndGet();
+                    return Answer.of(404, "<html><body><h1>404 Not Found</h1></body></html>")
+                            .header("Content-Type", "text/html");
+                });
+                fetch(run, child.parent().kind());
+                server.heal();
+                if (told.get() > 0) {
+                    assertFailed(run, child.kind(), "unreachable", "incomplete");
+                }
             }
         }
     }

@@ -273,7 +273,9 @@ public final class ScriptedServer implements AutoCloseable {
     private Answer answer(Asked request) {
         Route route = route(request).orElseGet(() -> {
             unexpected.add(request);
-            return new Route(NO_KIND, unused -> true, 0, Answer.of(404, "no route for " + request));
+            Answer answer =
+                    Answer.of(404, "{\"detail\": \"no such route\"}").header("Content-Type", "application/json");
+            return new Route(NO_KIND, unused -> true, 0, answer);
         });
         for (Fault fault : faults) {
             if (fault.strikes(route)) {

@@ -103,6 +103,40 @@ class TaskRunnerTest {
     }
 
     @Test
+    void whenAllParentsAreSaidToBeGoneNothingIsSealed() throws InterruptedException {
+        IntStream.range(0, 3).forEach(i -> team.childFailures.add(new FileNotFoundException("404")));
+        RecordingPublisher published = run().everything();
+        assertThat(published.events(ScopeSealed.class))
+                .extracting(ScopeSealed::getScope)
+                .containsExactly("team/acme/-/group");
+        assertThat(published.events(ScopeFailed.class))
+                .extracting(ScopeFailed::getScope, ScopeFailed::getReason, ScopeFailed::getMessage)
+                .containsExactly(tuple(
+                        "team/acme/-/member",
+                        "incomplete",
+                        "each of 3 group is said to be gone since it was listed (expected: not all of them)"));
+    }
+
+    @Test
+    void aParentThatIsGoneAfterAPartOfItWasReadSealsNothing() throws InterruptedException {
+        team.lateChildFailures.add(new FileNotFoundException("404 s3cret-value"));
+        assertThat(run().everything().events(ScopeFailed.class))
+                .extracting(ScopeFailed::getScope, ScopeFailed::getReason, ScopeFailed::getMessage)
+                .containsExactly(
+                        tuple("team/acme/-/member", "incomplete", "gone after a part of it was read: 404 ***"));
+    }
+
+    @Test
+    void aParentThatIsGoneWhenItIsReadAgainSealsNothing() throws InterruptedException {
+        team.lateChildFailures.add(new IOException("reset"));
+        team.childFailures.add(null);
+        team.childFailures.add(new FileNotFoundException("404"));
+        assertThat(run().everything().events(ScopeFailed.class))
+                .extracting(ScopeFailed::getReason)
+                .containsExactly("incomplete");
+    }
+
+    @Test
     void aRootThatIsGoneStops() throws InterruptedException {
         team.rootFailures.add(new FileNotFoundException("404"));
         RecordingPublisher published = run().everything();
@@ -278,6 +312,7 @@ class TaskRunnerTest {
         private final List<Exception> connectFailures = new ArrayList<>();
         private final List<Exception> rootFailures = new ArrayList<>();
         private final List<Exception> childFailures = new ArrayList<>();
+        private final List<Exception> lateChildFailures = new ArrayList<>();
         private String idField = "id";
         private int accounts = 1;
         private String onlyAccount;
@@ -345,6 +380,7 @@ class TaskRunnerTest {
                 }
                 failIfAsked(childFailures);
                 out.accept(object(parent.get("id").asText() + "/a"));
+                failIfAsked(lateChildFailures);
                 out.accept(object(parent.get("id").asText() + "/b"));
             }));
         }
@@ -360,8 +396,9 @@ class TaskRunnerTest {
         }
 
         private static void failIfAsked(List<Exception> failures) throws Exception {
-            if (!failures.isEmpty()) {
-                throw failures.remove(0);
+            Exception failure = failures.isEmpty() ? null : failures.remove(0);
+            if (failure != null) {
+                throw failure;
             }
         }
 
