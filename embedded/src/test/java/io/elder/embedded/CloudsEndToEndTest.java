@@ -7,6 +7,7 @@ import io.elder.fetch.gcp.GcpVendor;
 import io.elder.fetch.testkit.Answer;
 import io.elder.fetch.testkit.LocalTls;
 import io.elder.fetch.testkit.ScriptedServer;
+import io.elder.schemas.ElderTable;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.List;
@@ -144,10 +145,17 @@ class CloudsEndToEndTest {
     }
 
     private static long dependencies(String provider, String from, String to, String type) throws SQLException {
-        return gcp.number("select count(*) from dependencies d join " + from + " f on f.id = d.source_id join " + to
-                + " t on t.id = d.target_id where d.deleted_at is null and d.dependency_type = '" + type
-                + "' and f.source_key like '" + provider + "/%' and t.source_key like '" + provider
-                + "/%' and split_part(f.source_key, '/', 2) = split_part(t.source_key, '/', 2)");
+        // Rows of several tables have the same ids.
+        return gcp.number(
+                "select count(*) from dependencies d join " + from + " f on f.id = d.source_id and d.source_type = '"
+                        + noun(from) + "' join " + to + " t on t.id = d.target_id and d.target_type = '" + noun(to)
+                        + "' where d.deleted_at is null and d.dependency_type = '" + type
+                        + "' and f.source_key like '" + provider + "/%' and t.source_key like '" + provider
+                        + "/%' and split_part(f.source_key, '/', 2) = split_part(t.source_key, '/', 2)");
+    }
+
+    private static String noun(String table) {
+        return ElderTable.findBySqlName(table).orElseThrow().noun();
     }
 
     /** Which kinds of entities are linked with which kinds of networks, how, and how often. */
