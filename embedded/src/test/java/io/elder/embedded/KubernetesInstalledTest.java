@@ -120,6 +120,7 @@ class KubernetesInstalledTest {
     void podsAreLinkedToTheirNodeTheirNamespaceAndTheirService() throws SQLException {
         assertThat(job.number("select count(*) from dependencies d join entities p on p.id = d.source_id"
                         + " join entities n on n.id = d.target_id where d.deleted_at is null"
+                        + " and d.source_type = 'entity' and d.target_type = 'entity'"
                         + " and d.dependency_type = 'runs_on' and n.sub_type = 'kubernetes_node'"
                         + " and n.organization_id = p.organization_id and p.metadata->>'namespace' like 'team-%'"))
                 .isEqualTo(2L * NAMESPACES * PODS);
@@ -130,7 +131,7 @@ class KubernetesInstalledTest {
                 .isEqualTo(2L * NAMESPACES * PODS);
         assertThat(job.number("select count(*) from dependencies d join services s on s.id = d.source_id"
                         + " join entities p on p.id = d.target_id where d.deleted_at is null"
-                        + " and d.source_type = 'service' and d.dependency_type = 'routes_to'"
+                        + " and d.source_type = 'service' and d.target_type = 'entity' and d.dependency_type = 'routes_to'"
                         + " and s.organization_id = p.organization_id and p.metadata->>'namespace' like 'team-%'"))
                 .isEqualTo(2L * NAMESPACES * PODS);
     }
