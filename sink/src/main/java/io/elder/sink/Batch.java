@@ -193,13 +193,16 @@ final class Batch {
             link();
         }
         TableLayout memberships = layouts.of(connection, ElderTable.IDENTITY_GROUP_MEMBERSHIPS);
-        attempt(() -> add(memberships.table(), "adopted", adoption.joinMemberships(memberships)));
+        // What is refused is nobody's fault, here and with names: another sink may be about the same. It is tried
+        // again.
+        Savepoints.refusal(
+                connection, careful, () -> add(memberships.table(), "adopted", adoption.joinMemberships(memberships)));
         if (UniqueNames.anyDenied(connection)) {
             for (ElderTable table : ElderTable.values()) {
                 TableLayout layout = layouts.of(connection, table);
                 if (layout.uniqueName().isPresent()) {
                     UniqueNames names = new UniqueNames(connection, layout, rules.plainNames());
-                    attempt(() -> names.award(Optional.empty()));
+                    Savepoints.refusal(connection, careful, () -> names.award(Optional.empty()));
                 }
             }
         }
@@ -343,19 +346,10 @@ final class Batch {
                 upsert(layout, names, writable);
             }
             if (names != null) {
-                attempt(names::awardMoved);
+                Savepoints.refusal(connection, careful, names::awardMoved);
             }
             Set<String> there = arrived.computeIfAbsent(layout.table(), t -> new LinkedHashSet<>());
             generation.forEach(change -> there.add(change.key()));
-        }
-    }
-
-    /** What no one row is to blame for: it is tried again when things are settled. */
-    private void attempt(Savepoints.Step step) throws SQLException {
-        if (careful) {
-            Savepoints.refusal(connection, step);
-        } else {
-            step.run();
         }
     }
 

@@ -12,7 +12,6 @@ import io.elder.sink.InventoryWriter.Tally;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,17 +36,12 @@ import org.slf4j.LoggerFactory;
 final class Delivery {
     private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
 
-    @FunctionalInterface
-    private interface Writing {
-        void run() throws SQLException;
-    }
-
     /**
      * What the book of runs is told.
      *
      * @param closes whether the run may be closable afterwards
      */
-    private record Entry(String run, boolean closes, ConsumerRecord<byte[], byte[]> source, Writing write) {
+    private record Entry(String run, boolean closes, ConsumerRecord<byte[], byte[]> source, Savepoints.Step write) {
         void add(Map<String, ConsumerRecord<byte[], byte[]>> touched) {
             if (closes) {
                 touched.put(run, source);
@@ -199,7 +193,7 @@ final class Delivery {
                         () -> ledger.mark(connection, List.of(mark), inventoryPartitions))));
         entries.addAll(events);
         for (Entry entry : entries) {
-            Optional<SQLException> refusal = attempt(connection, true, () -> {
+            Optional<SQLException> refusal = Savepoints.refusal(connection, () -> {
                 ledger.count(connection, Map.of(entry.run(), Tally.NONE));
                 entry.write().run();
             });
@@ -216,42 +210,21 @@ final class Delivery {
     private void close(
             Connection connection, String run, ConsumerRecord<byte[], byte[]> source, boolean careful, Outcome outcome)
             throws SQLException {
-        Optional<SQLException> refusal = attempt(connection, careful, () -> ledger.close(connection, run));
+        Optional<SQLException> refusal = Savepoints.refusal(connection, careful, () -> ledger.close(connection, run));
         if (refusal.isEmpty()) {
             return;
         }
         String reason = "the result was refused: " + DatabaseTrouble.describe(refusal.get());
         outcome.refused.add(refused(source, refusal.get()));
-        if (attempt(connection, true, () -> ledger.closeWithoutHistory(connection, run, reason))
+        if (Savepoints.refusal(connection, () -> ledger.closeWithoutHistory(connection, run, reason))
                 .isPresent()) {
             ledger.abandon(connection, run, reason);
         }
     }
 
     private void supersede(Connection connection, boolean careful) throws SQLException {
-        attempt(connection, careful, () -> ledger.supersede(connection))
+        Savepoints.refusal(connection, careful, () -> ledger.supersede(connection))
                 .ifPresent(e -> LOG.warn("runs that were superseded stay open: {}", DatabaseTrouble.describe(e)));
-    }
-
-    /** Returns what PostgreSQL refuses, undone, if careful; else it is thrown, and the whole batch is tried carefully. */
-    private static Optional<SQLException> attempt(Connection connection, boolean careful, Writing writing)
-            throws SQLException {
-        if (!careful) {
-            writing.run();
-            return Optional.empty();
-        }
-        Savepoint before = connection.setSavepoint();
-        try {
-            writing.run();
-            connection.releaseSavepoint(before);
-            return Optional.empty();
-        } catch (SQLException e) {
-            if (!DatabaseTrouble.isTheRow(e)) {
-                throw e;
-            }
-            connection.rollback(before);
-            return Optional.of(e);
-        }
     }
 
     private static Refused refused(ConsumerRecord<byte[], byte[]> source, SQLException e) {

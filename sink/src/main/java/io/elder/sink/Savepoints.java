@@ -35,4 +35,13 @@ final class Savepoints {
             return Optional.of(e);
         }
     }
+
+    /** The same, if careful; else what is refused is thrown, and the whole batch is tried carefully. */
+    static Optional<SQLException> refusal(Connection connection, boolean careful, Step step) throws SQLException {
+        if (careful) {
+            return refusal(connection, step);
+        }
+        step.run();
+        return Optional.empty();
+    }
 }
