@@ -1,4 +1,4 @@
-package io.elder.fetch;
+package io.elder.runtime;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.net.URLEncoder;
@@ -64,7 +64,7 @@ public final class Redactor {
     }
 
     /** Knows the values of all settings whose name says that they are secret. */
-    static Redactor ofSettings(Map<String, String> settings) {
+    public static Redactor ofSettings(Map<String, String> settings) {
         return of(settings.entrySet().stream()
                 .filter(setting -> isSecret(setting.getKey()))
                 .map(Map.Entry::getValue)
@@ -72,7 +72,7 @@ public final class Redactor {
     }
 
     /** Whether a setting or a field of this name holds a secret. */
-    static boolean isSecret(String name) {
+    public static boolean isSecret(String name) {
         String upper = name.toUpperCase(Locale.ROOT);
         return Stream.of("PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN").anyMatch(upper::contains)
                 // A path to one, and whether one may run programs, are none.

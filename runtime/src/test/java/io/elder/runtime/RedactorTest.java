@@ -1,4 +1,4 @@
-package io.elder.fetch;
+package io.elder.runtime;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
 import io.elder.runtime.WebAddress;
@@ -23,6 +24,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
@@ -40,6 +42,7 @@ final class HttpCalls implements AutoCloseable {
     private final URI base;
     private final String scheme;
     private final Secret token;
+    private final Redactor redactor;
     private final HttpClient http;
     private final Duration timeout;
     private final Clock clock;
@@ -48,6 +51,7 @@ final class HttpCalls implements AutoCloseable {
         this.base = base;
         this.scheme = scheme;
         this.token = token;
+        this.redactor = Redactor.of(List.of(token.value()));
         this.timeout = timeout;
         this.clock = clock;
         HttpClient.Builder builder = HttpClient.newBuilder()
@@ -179,7 +183,7 @@ final class HttpCalls implements AutoCloseable {
             JsonNode text = json.at(place);
             if (text.isTextual() && !text.textValue().isBlank()) {
                 // Before it is cut, which could leave a part of the token.
-                String one = Redactor.redact(text.textValue(), token).strip().replaceAll("\\s+", " ");
+                String one = redactor.redact(text.textValue()).strip().replaceAll("\\s+", " ");
                 return ": " + (one.length() > MOST_SAID ? one.substring(0, MOST_SAID) + "..." : one);
             }
         }

@@ -17,6 +17,7 @@ import com.unboundid.util.ssl.HostNameSSLSocketVerifier;
 import com.unboundid.util.ssl.PEMFileTrustManager;
 import com.unboundid.util.ssl.SSLUtil;
 import com.unboundid.util.ssl.TrustAllTrustManager;
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Secret;
 import io.elder.runtime.Settings;
 import java.io.File;
@@ -86,11 +87,10 @@ final class LdapTarget implements WritebackTarget {
                     default -> CallFailure.Kind.REFUSED;
                 };
         String message = "MODIFY: " + e.getResultCode() + ": " + e.getDiagnosticMessage();
-        return new CallFailure(
-                kind,
-                settings.findSecret("LDAP_BIND_PASSWORD")
-                        .map(password -> Redactor.redact(message, password))
-                        .orElse(message));
+        Redactor redactor = Redactor.of(settings.findSecret("LDAP_BIND_PASSWORD").stream()
+                .map(Secret::value)
+                .toList());
+        return new CallFailure(kind, redactor.redact(message));
     }
 
     /** By what the sync takes for ids: {@code LDAP_ID_ATTRIBUTE}, else the server's own. */

@@ -2,6 +2,7 @@ package io.elder.fetch;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.elder.fetch.http.HttpFailure;
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import io.elder.schemas.avro.PlanTask;

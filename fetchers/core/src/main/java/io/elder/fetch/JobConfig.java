@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.elder.runtime.Health;
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.Task;
 import java.net.URI;

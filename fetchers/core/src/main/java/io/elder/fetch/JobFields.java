@@ -1,5 +1,6 @@
 package io.elder.fetch;
 
+import io.elder.runtime.Redactor;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.elder.fetch;
 
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.Task;
 import java.sql.SQLException;

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Settings;
 import io.elder.runtime.SettingsException;
 import io.elder.schemas.ResourceKey;

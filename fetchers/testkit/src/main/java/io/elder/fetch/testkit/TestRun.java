@@ -2,9 +2,9 @@ package io.elder.fetch.testkit;
 
 import io.elder.fetch.Jobs;
 import io.elder.fetch.Provider;
-import io.elder.fetch.Redactor;
 import io.elder.fetch.Retries;
 import io.elder.fetch.TaskRunner;
+import io.elder.runtime.Redactor;
 import io.elder.runtime.Settings;
 import io.elder.schemas.avro.FetchTask;
 import io.elder.schemas.avro.PlanTask;
