@@ -94,15 +94,13 @@ final class PendingRows {
      */
     List<Change> take(ElderTable table, Collection<String> keys, Collection<String> arrived) throws SQLException {
         List<Change> taken = new ArrayList<>();
-        // A look into the index per key: one for all of them compares every row that waits with every key.
         // Two statements: what waited for a lock does not see what its holder put in the place of the row.
         String sql = "SELECT 1 FROM pipeline.pending_rows WHERE source_key = ANY (?) ORDER BY source_key FOR UPDATE;"
-                + " DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key IN (SELECT p.source_key"
-                + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT unnest(?::text[])"
-                + " UNION ALL SELECT w.source_key FROM unnest(?::text[]) AS a(key)"
-                + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[a.key])"
+                + " DELETE FROM pipeline.pending_rows WHERE table_name = ? AND source_key = ANY (ARRAY("
+                + "SELECT p.source_key FROM pipeline.pending_rows p WHERE p.source_key = ANY (ARRAY("
+                + "SELECT unnest(?::text[]) UNION ALL " + waitingFor("unnest(?::text[]) AS a(key)", "a.key") + "))"
                 // Of these, what another sink is just writing is not waited for: it knows better.
-                + " FOR UPDATE SKIP LOCKED)"
+                + " FOR UPDATE SKIP LOCKED))"
                 + " RETURNING record, source_partition, source_offset";
         try (PreparedStatement delete = connection.prepareStatement(sql)) {
             delete.setArray(1, TableLayout.texts(connection, keys.toArray(String[]::new)));
@@ -121,6 +119,16 @@ final class PendingRows {
     }
 
     /**
+     * The keys of the rows that wait for one of these, by a look into the index for each: {@code LATERAL} and {@code OFFSET 0}, as
+     * elsewhere {@code ANY (ARRAY(...))}, leave PostgreSQL no choice. It takes a table that was empty when it last looked for
+     * one of a row, and would compare all that waits with all keys.
+     */
+    private static String waitingFor(String keys, String key) {
+        return "SELECT w.source_key FROM " + keys + ", LATERAL (SELECT p.source_key FROM pipeline.pending_rows p"
+                + " WHERE p.missing @> ARRAY[" + key + "] OFFSET 0) w";
+    }
+
+    /**
      * Takes out the rows of any table of which something that they wait for is there.
      *
      * @param organizationsAreMade whether organisations no longer wait
@@ -131,19 +139,20 @@ final class PendingRows {
         String isThere = Stream.of(ElderTable.values())
                 .map(table -> "EXISTS (SELECT FROM " + table.sqlName() + " t WHERE t.source_key = wanted.key)")
                 .collect(Collectors.joining(" OR "));
+        String waiting = " UNION ALL SELECT source_key FROM pipeline.pending_rows WHERE ";
         // Many wait for the same, for ever if nobody may read it: each key is looked for once, not once a row.
         String ready =
                 "WITH wanted AS MATERIALIZED (SELECT DISTINCT unnest(missing) AS key FROM pipeline.pending_rows),"
                         + " there AS MATERIALIZED (SELECT key FROM wanted WHERE " + isThere + ") SELECT p.source_key"
-                        + " FROM pipeline.pending_rows p WHERE p.source_key IN (SELECT w.source_key FROM there"
-                        + " JOIN pipeline.pending_rows w ON w.missing @> ARRAY[there.key])"
-                        + (organizationsAreMade ? " OR reason IS NOT NULL OR source_key = ANY (missing)" : "")
-                        + (organizationsHaveStandIn ? " OR reason IS NOT NULL" : "")
+                        + " FROM pipeline.pending_rows p WHERE p.source_key = ANY (ARRAY("
+                        + waitingFor("there", "there.key")
+                        + (organizationsAreMade ? waiting + "reason IS NOT NULL OR source_key = ANY (missing)" : "")
+                        + (organizationsHaveStandIn ? waiting + "reason IS NOT NULL" : "") + "))"
                         // In one order: another sink may be about the same.
                         + " ORDER BY p.source_key FOR UPDATE";
         // Again, when what another sink had in hand is done: it may have put it back.
-        String sql = ready + "; DELETE FROM pipeline.pending_rows WHERE source_key IN (" + ready
-                + ") RETURNING record, source_partition, source_offset";
+        String sql = ready + "; DELETE FROM pipeline.pending_rows WHERE source_key = ANY (ARRAY(" + ready
+                + ")) RETURNING record, source_partition, source_offset";
         List<InventoryWriter.Incoming> taken = new ArrayList<>();
         try (PreparedStatement delete = connection.prepareStatement(sql)) {
             delete.execute();

@@ -90,10 +90,11 @@ final class Purges {
     private String[] takeDue(ElderTable table) throws SQLException {
         try (PreparedStatement update = connection.prepareStatement("UPDATE pipeline.pending_purges p"
                 + " SET due_at = now() + least(greatest(now() - p.noted_at, interval '1 minute'), interval '1 day')"
-                + " FROM (SELECT table_name, source_key FROM pipeline.pending_purges WHERE table_name = ?"
-                + " AND due_at < now() ORDER BY due_at LIMIT " + AT_ONCE + " FOR UPDATE SKIP LOCKED) d"
-                + " WHERE p.table_name = d.table_name AND p.source_key = d.source_key RETURNING p.source_key")) {
+                + " WHERE p.table_name = ? AND p.source_key = ANY (ARRAY(SELECT d.source_key"
+                + " FROM pipeline.pending_purges d WHERE d.table_name = ? AND d.due_at < now() ORDER BY d.due_at"
+                + " LIMIT " + AT_ONCE + " FOR UPDATE SKIP LOCKED)) RETURNING p.source_key")) {
             update.setString(1, table.sqlName());
+            update.setString(2, table.sqlName());
             return keys(update);
         }
     }

@@ -336,13 +336,15 @@ final class UniqueNames {
         if (served.isEmpty()) {
             return;
         }
-        try (PreparedStatement delete = connection.prepareStatement("DELETE FROM pipeline.name_claims c"
-                + " USING unnest(?::text[], ?::text[]) AS i(name, key)"
-                + " WHERE c.table_name = ? AND c.name = i.name AND c.source_key = i.key")) {
-            delete.setArray(1, texts(served.stream().map(Contender::name).toList()));
-            delete.setArray(2, texts(served.stream().map(Contender::key).toList()));
-            delete.setString(3, table);
-            delete.executeUpdate();
+        try (PreparedStatement delete = connection.prepareStatement(
+                "DELETE FROM pipeline.name_claims WHERE table_name = ? AND name = ? AND source_key = ?")) {
+            for (Contender one : served) {
+                delete.setString(1, table);
+                delete.setString(2, one.name());
+                delete.setString(3, one.key());
+                delete.addBatch();
+            }
+            delete.executeBatch();
         }
     }
 

@@ -500,6 +500,35 @@ abstract class SinkContract {
         assertThat(count("pipeline.pending_rows")).isZero();
     }
 
+    /** So PostgreSQL has it in its statistics once everything that waited is written. */
+    @Test
+    void whatWaitsIsFoundBesideThousandsThoughNothingIsSaidToWait() throws SQLException {
+        execute("UPDATE pg_class SET reltuples = 0, relpages = 1000"
+                + " WHERE oid IN ('pipeline.pending_rows'::regclass, 'pipeline.pending_links'::regclass)");
+        int many = 3000;
+        List<Incoming> users = new ArrayList<>();
+        List<Incoming> members = new ArrayList<>();
+        for (int n = 0; n < many; n++) {
+            users.add(user(n, "user" + n, 1));
+            members.add(member(1, n, 1));
+        }
+        try (Connection connection = open()) {
+            connection.setAutoCommit(false);
+            try (Statement statement = connection.createStatement()) {
+                // With each compared with each it would take minutes.
+                statement.execute("SET statement_timeout TO '10s'");
+            }
+            writer.write(connection, members, false);
+            writer.write(connection, users, false);
+            connection.commit();
+            assertThat(count("pipeline.pending_rows")).isEqualTo(many);
+            writer.write(connection, List.of(group(1, 1)), true);
+            connection.commit();
+        }
+        assertThat(count("pipeline.pending_rows")).isZero();
+        assertThat(count("identity_group_memberships")).isEqualTo(many);
+    }
+
     @Test
     void whatWaitedIsNotWrittenOverWhatAnotherSinkBroughtMeanwhile() throws Exception {
         apply(List.of(ou(3, null, 1), user(1, "user1", 1), group(4, 1), member(4, 1, 1)));
