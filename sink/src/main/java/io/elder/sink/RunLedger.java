@@ -38,6 +38,9 @@ final class RunLedger {
     /** More than a topic has: numbers a mark by its two partitions. */
     private static final int MOST_PARTITIONS = 10_000;
 
+    /** Twice as long as the topic of runs can say again that one began, which would open it again. */
+    private static final String KEPT = "180 days";
+
     private final ElderShape shape;
 
     RunLedger(ElderShape shape) {
@@ -78,7 +81,9 @@ final class RunLedger {
     void mark(Connection connection, List<Mark> marks, int inventoryPartitions) throws SQLException {
         String sql = "INSERT INTO pipeline.scope_progress AS p"
                 + " (run_id, scope, marks, expected, outcome, reason, seen, deleted, held, noted)"
-                + " VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ARRAY[?::integer])"
+                + " SELECT r.run_id, ?, 1, ?, ?, ?, ?, ?, ?, ARRAY[?::integer] FROM pipeline.runs r"
+                // What is released later, or read again, says nothing new of a run that is closed.
+                + " WHERE r.run_id = ? AND r.visible_at IS NULL"
                 + " ON CONFLICT (run_id, scope) DO UPDATE SET marks = p.marks + 1, expected = excluded.expected,"
                 + " outcome = CASE WHEN 'failed' IN (p.outcome, excluded.outcome) THEN 'failed'"
                 + " WHEN 'held' IN (p.outcome, excluded.outcome) THEN 'held' ELSE excluded.outcome END,"
@@ -89,17 +94,17 @@ final class RunLedger {
             for (Mark mark : marks.stream().sorted(Mark.ORDER).toList()) {
                 boolean counts = mark.source().partition() == 0;
                 ScopeMark body = mark.body();
-                upsert.setString(1, mark.run());
-                upsert.setString(2, mark.record().getScope());
-                upsert.setInt(3, body.getRawPartitions() * inventoryPartitions);
-                upsert.setString(4, body.getOutcome());
-                upsert.setString(5, clean(body.getReason()));
-                upsert.setLong(6, counts ? body.getSeen() : 0);
-                upsert.setLong(7, counts ? body.getDeleted() : 0);
-                upsert.setLong(8, counts ? body.getHeld() : 0);
+                upsert.setString(1, mark.record().getScope());
+                upsert.setInt(2, body.getRawPartitions() * inventoryPartitions);
+                upsert.setString(3, body.getOutcome());
+                upsert.setString(4, clean(body.getReason()));
+                upsert.setLong(5, counts ? body.getSeen() : 0);
+                upsert.setLong(6, counts ? body.getDeleted() : 0);
+                upsert.setLong(7, counts ? body.getHeld() : 0);
                 upsert.setInt(
-                        9,
+                        8,
                         body.getRawPartition() * MOST_PARTITIONS + mark.source().partition());
+                upsert.setString(9, mark.run());
                 upsert.addBatch();
             }
             upsert.executeBatch();
@@ -330,6 +335,7 @@ final class RunLedger {
             update.setString(3, closing.run());
             update.executeUpdate();
         }
+        forgetOlder(connection, closing.run());
         if (closing.job() == null) {
             return;
         }
@@ -377,6 +383,27 @@ final class RunLedger {
             update.setObject(9, closing.startedAt());
             update.setInt(10, closing.job());
             update.execute();
+        }
+    }
+
+    /** Of earlier runs of the same job, what they sealed is no longer kept, and the oldest not at all. */
+    private static void forgetOlder(Connection connection, String run) throws SQLException {
+        String earlier = "(SELECT o.run_id FROM pipeline.runs o JOIN pipeline.runs n ON n.run_id = ?"
+                + " WHERE regexp_replace(o.run_id, '[.][^.]*$', '') = regexp_replace(n.run_id, '[.][^.]*$', '')"
+                + " AND o.visible_at IS NOT NULL AND o.started_at < n.started_at";
+        // A few at each end: a long backlog goes run by run. What another sink just holds is left to it.
+        String marks = "DELETE FROM pipeline.scope_progress WHERE run_id IN " + earlier
+                + " ORDER BY o.started_at DESC LIMIT 10 FOR UPDATE OF o SKIP LOCKED)";
+        String old = earlier + " AND o.started_at < now() - interval '" + KEPT
+                + "' ORDER BY o.started_at LIMIT 100 FOR UPDATE OF o SKIP LOCKED)";
+        for (String sql : List.of(
+                marks,
+                "DELETE FROM pipeline.scope_progress WHERE run_id IN " + old,
+                "DELETE FROM pipeline.runs WHERE run_id IN " + old)) {
+            try (PreparedStatement delete = connection.prepareStatement(sql)) {
+                delete.setString(1, run);
+                delete.executeUpdate();
+            }
         }
     }
 

@@ -365,6 +365,36 @@ final class SinkLoopTest {
     }
 
     @Test
+    void whatEarlierRunsSealedIsForgottenAndRunsOfHalfAYearAgo() throws Exception {
+        int today = (int) Duration.between(T0, Instant.now()).toHours() - 3;
+        try (Site site = new Site(server, ElderShape.A);
+                SinkLoop loop = site.sink()) {
+            runs(site, "a1", 0);
+            runs(site, "a2", today);
+            runs(site, "a3", today + 1);
+            assertThat(site.value("SELECT string_agg(run_id, ' ' ORDER BY started_at) FROM pipeline.runs"))
+                    .isEqualTo("1.a2 1.a3");
+            assertThat(site.value("SELECT string_agg(run_id, ' ') FROM pipeline.scope_progress"))
+                    .isEqualTo("1.a3");
+            // A plan that is released says so in the name of its run, long after that is closed.
+            site.mark("1.a2", today, 1);
+            runs(site, "a4", today + 2);
+            assertThat(site.value("SELECT string_agg(run_id, ' ') FROM pipeline.scope_progress"))
+                    .isEqualTo("1.a4");
+            assertThat(site.value("SELECT count(*) FROM discovery_history WHERE status = 'completed'"))
+                    .isEqualTo("4");
+            assertThat(loop.health().ok()).isTrue();
+        }
+    }
+
+    private static void runs(Site site, String suffix, int hour) throws Exception {
+        site.send(started(1, suffix, hour));
+        site.mark("1." + suffix, hour, 1);
+        site.send(finished(1, suffix, hour, 0));
+        site.awaitValue("t", "SELECT visible_at IS NOT NULL FROM pipeline.runs WHERE run_id = '1." + suffix + "'");
+    }
+
+    @Test
     void aMissingOrganizationFailsTheRunAndItsRowsAreWrittenOnceTheSettingIsRight() throws Exception {
         try (Site site = new Site(server, ElderShape.A)) {
             String error = "organisation Sales does not exist (expected: CREATE_MISSING_ORGANIZATIONS=true, or"

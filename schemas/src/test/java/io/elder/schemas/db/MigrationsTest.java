@@ -33,7 +33,8 @@ final class MigrationsTest {
             "V40 waiting rows index",
             "V50 writeback",
             "V51 people memberships index",
-            "V60 pending purges");
+            "V60 pending purges",
+            "V61 old runs");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
