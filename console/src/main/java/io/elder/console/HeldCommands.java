@@ -2,6 +2,7 @@ package io.elder.console;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -81,6 +82,28 @@ final class HeldCommands {
             @Option(names = "--by", description = "who decides, for the record; the login name if not given")
                     String by) {
         return decide(which, "reject", dryRun, by);
+    }
+
+    @Command(
+            name = "retire",
+            mixinStandardHelpOptions = true,
+            description = {
+                "Holds a plan that deletes all of a scope that nobody reads any more.",
+                "Nothing is deleted before the plan is released; the next run that reads the scope ends it."
+            })
+    int retire(
+            @Parameters(paramLabel = "SCOPE", description = "e.g. aws/123456789012/eu-west-1/ec2_instance")
+                    String scope,
+            @Option(names = "--by", description = "who asks, for the record; the login name if not given") String by) {
+        Optional<HeldPlans.Plan> plan = plans().retire(scope, Site.person(by));
+        if (plan.isEmpty()) {
+            terminal.say("elder: no normalizer has made a plan for " + scope + " yet (elder held list)."
+                    + " If it never was a scope, it is told in elder deadletter list");
+            return 1;
+        }
+        terminal.line("plan " + plan.get().id() + " lists all of " + scope + ": see elder held show "
+                + plan.get().id() + ", then elder held release or reject it");
+        return 0;
     }
 
     private int decide(String which, String action, boolean dryRun, String by) {

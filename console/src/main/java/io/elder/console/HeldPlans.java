@@ -3,6 +3,7 @@ package io.elder.console;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.runtime.KafkaClients;
+import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.HeldItems;
 import io.elder.schemas.avro.HeldPlan;
@@ -16,7 +17,10 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.UUID;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -72,15 +76,33 @@ final class HeldPlans {
         known(action);
         if (plan.isWriteback()) {
             new Writebacks(kafka).tell(action, plan.id(), by);
-            return;
+        } else {
+            tell(plan.head().getScope(), new HeldCommand(plan.id(), action, by));
         }
+    }
+
+    /**
+     * Asks for a plan of all that is live in a scope that nobody reads any more. Empty where no normalizer has made it within
+     * a while.
+     */
+    Optional<Plan> retire(String scope, String by) {
+        try {
+            ScopeKey.parse(scope);
+        } catch (IllegalArgumentException e) {
+            throw new BadInput("scope: " + e.getMessage());
+        }
+        String id = UUID.randomUUID().toString();
+        tell(scope, new HeldCommand(id, "retire", by));
+        Predicate<Plan> isMade = plan -> plan != null && plan.id().equals(id);
+        return await(scope, isMade) ? Optional.of(read().get(scope)).filter(isMade) : Optional.empty();
+    }
+
+    private void tell(String scope, HeldCommand command) {
         AvroSerializer<ScopeEvent> values = new AvroSerializer<>();
         values.configure(kafka.common(), false);
         Map<String, Object> settings = Site.impatient(kafka.producer(kafka.group("cli")));
         try (KafkaProducer<String, ScopeEvent> producer =
                 new KafkaProducer<>(settings, new StringSerializer(), values)) {
-            String scope = plan.head().getScope();
-            HeldCommand command = new HeldCommand(plan.id(), action, by);
             Kafka.answer(producer.send(new ProducerRecord<>(
                     kafka.topics().scopes().name(), scope, new ScopeEvent(scope, Instant.now(), command))));
         }
@@ -100,10 +122,16 @@ final class HeldPlans {
 
     /** Whether whoever keeps the plan has heard of the decision within a while. */
     boolean awaitDecided(Plan plan, String action) {
+        return await(
+                plan.head().getScope(),
+                now -> now == null || !now.id().equals(plan.id()) || now.state().equals(after(action)));
+    }
+
+    /** @param isSo is given the latest plan of the scope, or null */
+    private boolean await(String scope, Predicate<Plan> isSo) {
         Instant patience = Instant.now().plus(CONFIRMATION);
         while (Instant.now().isBefore(patience)) {
-            Plan now = read().get(plan.head().getScope());
-            if (now == null || !now.id().equals(plan.id()) || now.state().equals(after(action))) {
+            if (isSo.test(read().get(scope))) {
                 return true;
             }
             try {
@@ -152,8 +180,8 @@ final class HeldPlans {
                     .put("kind", head.getKind())
                     .put("run_id", head.getRunId())
                     .put("state", state())
-                    .put("deletions", summary.getDeletions())
-                    .put("live", summary.getLive())
+                    .put("deletions", summary.getDeletions() < 0 ? keys().size() : summary.getDeletions())
+                    .put("live", summary.getLive() < 0 ? keys().size() : summary.getLive())
                     .put("budget", summary.getBudget())
                     .put("by", summary.getBy())
                     .put("reason", summary.getReason())

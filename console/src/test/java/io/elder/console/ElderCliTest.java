@@ -217,6 +217,15 @@ class ElderCliTest {
         assertThat(sent).hasSize(1);
         assertThat(sent.getFirst().getScope()).isEqualTo(SCOPE);
         assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol"));
+
+        assertThat(run("held", "retire", "of no form").code()).isEqualTo(2);
+        Run retired = run("held", "retire", SCOPE, "--by=carol");
+        assertThat(retired.code()).isEqualTo(1);
+        assertThat(retired.err()).contains("no normalizer has made a plan for " + SCOPE);
+        sent.clear();
+        new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
+        HeldCommand asked = (HeldCommand) sent.getLast().getBody();
+        assertThat(asked.getAction() + " by " + asked.getBy()).isEqualTo("retire by carol");
     }
 
     @Test
@@ -341,6 +350,7 @@ class ElderCliTest {
                 "held show",
                 "held release",
                 "held reject",
+                "held retire",
                 "writeback",
                 "writeback status",
                 "writeback plan",

@@ -4,6 +4,7 @@ import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
 import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.ScopeState;
+import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
@@ -31,6 +32,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
     static final String SUPERSEDED = "superseded by newer run";
+    /** In the place of counts that nobody has yet: as many as the partitions will list. */
+    private static final long AS_LISTED = -1;
+
     private static final Duration EXPIRY_CHECK = Duration.ofMinutes(1);
 
     /** Reports that never became whole: the fetcher died between two seals, and another attempt took over. */
@@ -142,11 +146,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         long live = reports.stream().mapToLong(PartitionReport::getLive).sum();
         long vanished = reports.stream().mapToLong(PartitionReport::getVanished).sum();
         long budget = settings.budget(live);
-        OpenPlan earlier = plans.get(scope);
-        if (earlier != null) {
-            plans.delete(scope);
-            summary(scope, earlier, "superseded", null, null, now);
-        }
+        supersede(scope, now);
         Optional<String> conflict =
                 vanished == 0 ? Optional.empty() : conflict(state.getDecidedRun(), report.getRunId());
         if (vanished <= budget && conflict.isEmpty()) {
@@ -184,6 +184,14 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         return true;
     }
 
+    private void supersede(String scope, long now) {
+        OpenPlan earlier = plans.get(scope);
+        if (earlier != null) {
+            plans.delete(scope);
+            summary(scope, earlier, "superseded", null, null, now);
+        }
+    }
+
     /** What one job reads is no proof against what another has read: each would delete the other's rows, run by run. */
     private static Optional<String> conflict(String lastRun, String run) {
         String last = job(lastRun);
@@ -206,6 +214,10 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     }
 
     private void command(Record<byte[], byte[]> in, String scope, HeldCommand command) {
+        if (command.getAction().equals("retire")) {
+            retire(in, scope, command);
+            return;
+        }
         OpenPlan plan = plans.get(scope);
         boolean release = command.getAction().equals("release");
         if (plan == null || !plan.getPlanId().equals(command.getPlanId())) {
@@ -213,13 +225,43 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                     + (plan == null ? "none is held" : plan.getPlanId()) + ")";
             letters.send(in, new IllegalArgumentException(problem), problem);
         } else if (!release && !command.getAction().equals("reject")) {
-            String problem = "action: " + command.getAction() + " (expected: release or reject)";
+            String problem = "action: " + command.getAction() + " (expected: release, reject or retire)";
             letters.send(in, new IllegalArgumentException(problem), problem);
         } else if (plan.getExpiresAt() <= in.timestamp()) {
             close(scope, plan, "expire", "expired", null, in.timestamp());
         } else {
             close(scope, plan, command.getAction(), release ? "released" : "rejected", command.getBy(), in.timestamp());
         }
+    }
+
+    /** Nobody reads the scope any more, so no seal will ever tell what vanished: all of it awaits a person's word. */
+    private void retire(Record<byte[], byte[]> in, String scope, HeldCommand command) {
+        ScopeState state = scopes.get(scope);
+        if (state == null || state.getDecidedRun().isEmpty()) {
+            String problem = "scope: " + scope + " (expected: one that a run has sealed)";
+            letters.send(in, new IllegalArgumentException(problem), problem);
+            return;
+        }
+        long now = in.timestamp();
+        ScopeKey key = ScopeKey.parse(scope);
+        supersede(scope, now);
+        OpenPlan plan = new OpenPlan(
+                command.getPlanId(),
+                state.getDecidedRun(),
+                "",
+                key.provider(),
+                key.kind(),
+                now,
+                now,
+                now + settings.heldExpiry().toMillis(),
+                AS_LISTED,
+                AS_LISTED,
+                0L,
+                0);
+        plans.put(scope, plan);
+        String reason = "to be retired, says " + command.getBy();
+        summary(scope, plan, "held", null, reason, now);
+        forward(verdict(scope, plan, "retire", reason), now);
     }
 
     private void expire(long now) {
@@ -233,17 +275,19 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void close(String scope, OpenPlan plan, String outcome, String state, String by, long now) {
         plans.delete(scope);
         summary(scope, plan, state, by, null, now);
-        forward(
-                new Verdict(
-                        scope,
-                        plan.getRunId(),
-                        plan.getAttempt(),
-                        Instant.ofEpochMilli(plan.getObservedAt()),
-                        outcome,
-                        plan.getPlanId(),
-                        by == null ? null : "by " + by,
-                        plan.getRawPartitions()),
-                now);
+        forward(verdict(scope, plan, outcome, by == null ? null : "by " + by), now);
+    }
+
+    private static Verdict verdict(String scope, OpenPlan plan, String outcome, String reason) {
+        return new Verdict(
+                scope,
+                plan.getRunId(),
+                plan.getAttempt(),
+                Instant.ofEpochMilli(plan.getObservedAt()),
+                outcome,
+                plan.getPlanId(),
+                reason,
+                plan.getRawPartitions());
     }
 
     private void verdict(String scope, SealReport report, String outcome, String planId, String reason, long now) {

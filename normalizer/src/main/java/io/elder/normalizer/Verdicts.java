@@ -69,7 +69,12 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             }
             case "hold" -> {
                 dropPlans(verdict.getScope(), now);
-                mark(verdict, "held", 0, hold(verdict, now), now);
+                mark(verdict, "held", 0, hold(verdict, undisputed(verdict), now), now);
+            }
+            case "retire" -> {
+                dropPlans(verdict.getScope(), now);
+                // The claims on what others see too end with the rest: nothing will end them later.
+                hold(verdict, unseen(verdict, false), now);
             }
             case "fail" -> mark(verdict, "failed", 0, 0, now);
             case "release" -> {
@@ -84,7 +89,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             case "reject", "expire" -> dropPlans(verdict.getScope(), now);
             default -> {
                 String problem = "outcome: " + verdict.getOutcome()
-                        + " (expected: delete, hold, fail, release, reject or expire)";
+                        + " (expected: delete, hold, fail, retire, release, reject or expire)";
                 letters.send(in, new IllegalArgumentException(problem), problem);
             }
         }
@@ -144,13 +149,17 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                 .anyMatch(claim -> claim.getScope().equals(scope) && claim.getObservedAt() < at);
     }
 
-    private long hold(Verdict verdict, long now) {
-        List<String> keys = unseen(verdict, false).stream()
+    /** Of what the run did not see, what nobody else sees either. */
+    private List<String> undisputed(Verdict verdict) {
+        return unseen(verdict, false).stream()
                 .filter(key -> {
                     ResourceState resource = stores.resources().get(key);
                     return resource != null && resource.getClaims().size() == 1;
                 })
                 .toList();
+    }
+
+    private long hold(Verdict verdict, List<String> keys, long now) {
         int partition = context.taskId().partition();
         ScopeKey scope = ScopeKey.parse(verdict.getScope());
         for (int part = 0; part * KEYS_PER_PART < keys.size(); part++) {

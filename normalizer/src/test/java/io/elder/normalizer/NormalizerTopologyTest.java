@@ -315,6 +315,52 @@ class NormalizerTopologyTest {
     }
 
     @Test
+    void aScopeThatNobodyReadsAnyMoreIsRetiredOnceAPersonHasSeenWhatGoes() {
+        send(OTHER_SCOPE, "shared", 1, payload("shared", "Shared"));
+        seal(OTHER_SCOPE, 1, 1);
+        run(2, "alice", "bob", "shared");
+        rows();
+        command("p", "retire");
+        List<HeldPlan> plans = held.readValuesToList();
+        assertThat(plans).allMatch(plan -> plan.getPlanId().equals("p"));
+        assertThat(plans)
+                .map(HeldPlan::getBody)
+                .filteredOn(HeldItems.class::isInstance)
+                .flatMap(body -> ((HeldItems) body).getKeys())
+                .containsExactlyInAnyOrder(
+                        "ldap/host/ldap_user/alice", "ldap/host/ldap_user/bob", "ldap/host/ldap_user/shared");
+        assertThat(rows()).isEmpty();
+        command("p", "release");
+        assertThat(deletions()).hasSize(4).noneMatch(record -> record.getKey().contains("shared"));
+        // Nobody else sees it then: the claim of the retired scope must not keep it for ever.
+        seal(OTHER_SCOPE, 10, 0);
+        assertThat(deletions()).hasSize(2).allMatch(record -> record.getKey().contains("shared"));
+        // Who reads it after all finds it as it was.
+        run(11, "alice");
+        assertThat(rows()).hasSize(2).noneMatch(record -> ((Row) record.getBody()).getDeleted());
+    }
+
+    @Test
+    void aScopeThatIsReadAgainIsNotRetired() {
+        run(1, "alice", "bob");
+        command("p", "retire");
+        run(10, "alice", "bob");
+        assertThat(states()).containsExactly("held", "superseded");
+        command("p", "release");
+        assertThat(deletions()).isEmpty();
+        assertThat(letters.readValuesToList()).hasSize(1);
+    }
+
+    @Test
+    void whatNeverWasAScopeIsNotRetired() {
+        command("p", "retire");
+        assertThat(states()).isEmpty();
+        assertThat(letters.readRecordsToList()).singleElement().satisfies(letter -> assertThat(
+                        DeadLetter.text(letter.headers(), DeadLetter.ERROR_MESSAGE))
+                .contains(SCOPE, "expected: one that a run has sealed"));
+    }
+
+    @Test
     void aResourceThatAnotherScopeClaimsStays() {
         send(OTHER_SCOPE, "alice", 1, payload("alice", "Alice"));
         seal(OTHER_SCOPE, 1, 1);
