@@ -95,7 +95,7 @@ final class FetcherLoop implements AutoCloseable {
     }
 
     Health health() {
-        String now = trouble;
+        String now = thread.isAlive() ? trouble : "not running";
         return now == null ? Health.OK : Health.notReady(provider + ": " + now);
     }
 
@@ -124,8 +124,9 @@ final class FetcherLoop implements AutoCloseable {
                 }
                 abandon(assigned.keySet());
                 commit(consumer);
-            } catch (KafkaException e) {
-                trouble = "Kafka: " + e.getMessage();
+            } catch (RuntimeException e) {
+                // A defect, too, must not end the thread: nothing would be taken any more.
+                trouble = e instanceof KafkaException ? "Kafka: " + e.getMessage() : "a defect: " + e;
                 LOG.error("{}: starting over in {}", provider, PAUSE_AFTER_FAILURE, e);
                 abandon(assigned.keySet());
                 pauseAfterFailure();
@@ -319,8 +320,9 @@ final class FetcherLoop implements AutoCloseable {
                     } catch (PublishException e) {
                         LOG.error("run {}: doing the task again in {}", task.getRunId(), pause, e);
                         Thread.sleep(pause);
-                    } catch (RuntimeException e) {
-                        // A defect. Its message may quote anything, so it is not logged; where it was thrown is.
+                    } catch (RuntimeException | Error e) {
+                        // A defect, a class that is not there, a recursion without end. Its message may quote anything,
+                        // so it is not logged; where it was thrown is.
                         LOG.error(
                                 "run {}: doing the task again in {}: {} at {}",
                                 task.getRunId(),

@@ -8,7 +8,6 @@ import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.slf4j.MDC;
@@ -20,7 +19,6 @@ final class Lanes<T> implements AutoCloseable {
     private final BlockingQueue<Optional<T>> waiting;
     private final List<Thread> threads = new ArrayList<>();
     private final AtomicReference<Exception> failure = new AtomicReference<>();
-    private final AtomicInteger finished = new AtomicInteger();
 
     /** What one thread does; made and closed in that thread. */
     interface Lane<T> extends AutoCloseable {
@@ -48,9 +46,11 @@ final class Lanes<T> implements AutoCloseable {
             for (Optional<T> each = waiting.take(); each.isPresent(); each = waiting.take()) {
                 lane.take(each.get());
             }
-            finished.incrementAndGet();
         } catch (StoppedException | InterruptedException | RuntimeException e) {
             failure.compareAndSet(null, e);
+        } catch (Error e) {
+            // Whoever gives would wait for ever for a thread that is free.
+            failure.compareAndSet(null, new IllegalStateException("a lane has ended", e));
         }
     }
 
@@ -70,10 +70,6 @@ final class Lanes<T> implements AutoCloseable {
             }
         }
         throwFailure();
-        if (finished.get() < threads.size()) {
-            // By an error that is nobody's to catch; what it was about is not done.
-            throw new IllegalStateException("a thread has died");
-        }
     }
 
     private void put(Optional<T> each) throws StoppedException, InterruptedException {

@@ -60,7 +60,10 @@ public interface Provider<C extends AutoCloseable> {
     /** The table: what there is to read. */
     List<Resource<C>> resources();
 
-    /** What to do about a failure. Called for everything that {@link #connect} or a row of the table throws. */
+    /**
+     * What to do about a failure. Called for all that {@link #connect} or a row of the table throws, but for a {@link ReadFailure},
+     * which says so itself, and what is wrong with the settings.
+     */
     Verdict classify(Throwable failure);
 
     /**

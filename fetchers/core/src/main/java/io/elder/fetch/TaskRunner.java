@@ -740,6 +740,7 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
         private Verdict verdict(Exception failure) {
             return switch (failure) {
+                case ReadFailure e -> e.verdict();
                 case GivenUpException e -> new Verdict.Stop(e.reason(), message(e));
                 case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
                 case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));

@@ -51,18 +51,31 @@ class FetcherOnKafkaTest {
     Path directory;
 
     private final AtomicInteger reads = new AtomicInteger();
+    private int errors;
     private KafkaClients kafka;
     private Topics topics;
 
     @Test
     void threeFetchersReadAScopeOnceAndSealEveryPartitionWithItsCount() throws Exception {
+        fetch(3);
+        assertThat(reads.get()).isEqualTo(1);
+    }
+
+    @Test
+    void aTaskThatBreaksWithAnErrorIsDoneAgain() throws Exception {
+        errors = 1;
+        fetch(1);
+        assertThat(reads.get()).isEqualTo(2);
+    }
+
+    private void fetch(int processes) throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(directory, 0)) {
             Settings settings = Settings.of(Map.of("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrapServers()));
             kafka = new KafkaClients(settings);
             topics = kafka.topics();
             createTopics();
             List<Fetcher> fetchers = new ArrayList<>();
-            for (int i = 0; i < 3; i++) {
+            for (int i = 0; i < processes; i++) {
                 fetchers.add(new Fetcher(FetcherSettings.from(settings), kafka, new Metrics(), List.of(new Flock())));
             }
             fetchers.forEach(Fetcher::start);
@@ -84,7 +97,6 @@ class FetcherOnKafkaTest {
                 assertThat(sealed.getCount()).isEqualTo(OBJECTS);
                 assertSealsMatch(sealed.getAttempt());
                 await().atMost(Duration.ofSeconds(20)).until(() -> committed() == 2);
-                assertThat(reads.get()).isEqualTo(1);
                 fetchers.forEach(
                         fetcher -> assertThat(fetcher.health().reasons()).isEmpty());
             } finally {
@@ -207,7 +219,9 @@ class FetcherOnKafkaTest {
         @Override
         public List<Resource<AutoCloseable>> resources() {
             return List.of(Resource.root("sheep", "id", (client, where, out) -> {
-                reads.incrementAndGet();
+                if (reads.incrementAndGet() <= errors) {
+                    throw new StackOverflowError();
+                }
                 for (int i = 0; i < OBJECTS; i++) {
                     out.accept(JsonNodeFactory.instance.objectNode().put("id", "sheep-" + i));
                 }

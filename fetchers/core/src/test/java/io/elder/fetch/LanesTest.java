@@ -109,18 +109,20 @@ class LanesTest {
     }
 
     @Test
-    void neverSayThatAllIsDoneWhereOneHasDied() {
+    void anErrorOfALaneReachesWhoeverWaitsForAFreeOne() {
         assertThatThrownBy(() -> {
                     try (Lanes<Integer> lanes = new Lanes<>(
                             2,
                             () -> lane(each -> {
                                 throw new StackOverflowError("of the test");
                             }))) {
-                        lanes.give(1);
-                        lanes.finish();
+                        for (int i = 0; i < 100; i++) {
+                            lanes.give(i);
+                        }
                     }
                 })
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessage("a thread has died");
+                .hasMessage("a lane has ended")
+                .hasCauseInstanceOf(StackOverflowError.class);
     }
 }

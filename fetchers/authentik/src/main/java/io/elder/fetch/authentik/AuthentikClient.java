@@ -3,7 +3,9 @@ package io.elder.fetch.authentik;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
+import io.elder.fetch.StopReason;
 import io.elder.fetch.http.JsonApi;
 import io.elder.fetch.http.Tls;
 import java.io.IOException;
@@ -63,9 +65,10 @@ final class AuthentikClient implements AutoCloseable {
      *
      * @param count of the users who are seen; negative if that is not known
      */
-    void checkSomebody(String path, long count) throws NobodyException {
+    void checkSomebody(String path, long count) throws ReadFailure {
         if (count == 0) {
-            throw new NobodyException(
+            throw ReadFailure.stop(
+                    StopReason.FORBIDDEN,
                     "GET /api/v3" + path
                             + ": nobody, where the token's own user is one at least (expected: the permission authentik_core.view_user)");
         }
@@ -91,7 +94,9 @@ final class AuthentikClient implements AutoCloseable {
         if (seen.size() < counted.get()) {
             String what = "GET /api/v3" + path + ": " + seen.size() + " of " + counted + " were seen (expected: all)";
             // Where some came twice, they have moved, and others past us.
-            throw seen.size() < came.get() ? new MovedException(what) : new IncompleteException(what);
+            throw seen.size() < came.get()
+                    ? ReadFailure.startOver(what)
+                    : ReadFailure.stop(StopReason.INCOMPLETE, what);
         }
         return counted.get();
     }
@@ -113,12 +118,13 @@ final class AuthentikClient implements AutoCloseable {
         if (!next.isNumber()
                 || !pagination.path("count").isNumber()
                 || !body.path("results").isArray()) {
-            throw new UnexpectedPageException(
+            throw ReadFailure.stop(
+                    StopReason.BAD_RESPONSE,
                     "GET /api/v3" + path + ": a page without pagination.next, pagination.count or results");
         }
         String count = pagination.path("count").asText();
         if (cursor != null && !cursor.endsWith("/" + count)) {
-            throw new MovedException("GET /api/v3" + path + ": " + count + " in all, which were "
+            throw ReadFailure.startOver("GET /api/v3" + path + ": " + count + " in all, which were "
                     + cursor.substring(cursor.indexOf('/') + 1) + " on the page before: the rest has moved");
         }
         List<ObjectNode> items = JsonApi.objects("GET /api/v3" + path + ": results", body.path("results"));
@@ -131,41 +137,5 @@ final class AuthentikClient implements AutoCloseable {
     @Override
     public void close() {
         api.close();
-    }
-
-    /** The list has changed while it was read. */
-    static final class MovedException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        MovedException(String message) {
-            super(message);
-        }
-    }
-
-    /** The list ended before it had all that it counts. */
-    static final class IncompleteException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        IncompleteException(String message) {
-            super(message);
-        }
-    }
-
-    /** A list of users with nobody in it. */
-    static final class NobodyException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        NobodyException(String message) {
-            super(message);
-        }
-    }
-
-    /** A page of another shape. */
-    static final class UnexpectedPageException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        UnexpectedPageException(String message) {
-            super(message);
-        }
     }
 }

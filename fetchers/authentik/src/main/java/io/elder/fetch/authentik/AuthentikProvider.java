@@ -7,12 +7,12 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -135,7 +135,8 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
         JsonNode users = group.path("users");
         if (!users.isArray()) {
             // Not the same as nobody.
-            throw new AuthentikClient.UnexpectedPageException(
+            throw ReadFailure.stop(
+                    StopReason.BAD_RESPONSE,
                     "GET /api/v3" + GROUPS + ": group " + group.path("pk").asText() + " without its list of users");
         }
         for (JsonNode user : users) {
@@ -163,11 +164,6 @@ public final class AuthentikProvider implements Provider<AuthentikClient> {
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case HttpFailure e -> classify(e);
-            case AuthentikClient.MovedException unused -> new Verdict.StartOver();
-            case AuthentikClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
-            case AuthentikClient.NobodyException e -> new Verdict.Stop(StopReason.FORBIDDEN, e.getMessage());
-            case AuthentikClient.UnexpectedPageException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, e.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case SSLException e ->
                 new Verdict.Stop(
                         StopReason.TLS,

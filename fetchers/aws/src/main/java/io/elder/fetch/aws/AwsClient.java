@@ -2,6 +2,7 @@ package io.elder.fetch.aws;
 
 import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.Partition;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.StopReason;
 import java.io.IOException;
 import java.net.URI;
@@ -78,7 +79,7 @@ final class AwsClient implements AutoCloseable {
         }
     }
 
-    private void logIn() throws AwsStop {
+    private void logIn() throws ReadFailure {
         credentials = base();
         for (String role : settings.roles()
                 .subList(
@@ -95,7 +96,7 @@ final class AwsClient implements AutoCloseable {
             if (e.getCause() instanceof IOException) {
                 throw e;
             }
-            throw new AwsStop(StopReason.BAD_CREDENTIALS, e.getMessage(), e);
+            throw ReadFailure.stop(StopReason.BAD_CREDENTIALS, e.getMessage(), e);
         }
         GetCallerIdentityResponse caller = sts(credentials).getCallerIdentity();
         account = caller.account();

@@ -8,6 +8,7 @@ import io.elder.fetch.Out;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
@@ -672,7 +673,7 @@ public final class AwsProvider implements Provider<AwsClient> {
     }
 
     /** What was listed and is gone is missing; with any other reason it is there, and was not told. */
-    private static void checkWhole(String request, List<Failure> failures) throws AwsStop {
+    private static void checkWhole(String request, List<Failure> failures) throws ReadFailure {
         for (Failure failure : failures) {
             if (!"MISSING".equals(failure.reason())) {
                 throw incomplete("%s left out %s: %s".formatted(request, failure.arn(), failure.reason()));
@@ -876,7 +877,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 });
     }
 
-    private static Page<ObjectNode> roles(AwsClient aws, Partition where, String cursor) throws AwsStop {
+    private static Page<ObjectNode> roles(AwsClient aws, Partition where, String cursor) throws ReadFailure {
         var page = iam(aws, where).listRoles(r -> r.marker(cursor).maxItems(aws.page(1, 1000)));
         return page(
                 page.roles().stream()
@@ -885,7 +886,7 @@ public final class AwsProvider implements Provider<AwsClient> {
                 next(page.isTruncated(), page.marker()));
     }
 
-    private static Page<ObjectNode> iamGroups(AwsClient aws, Partition where, String cursor) throws AwsStop {
+    private static Page<ObjectNode> iamGroups(AwsClient aws, Partition where, String cursor) throws ReadFailure {
         var page = iam(aws, where).listGroups(r -> r.marker(cursor).maxItems(aws.page(1, 1000)));
         return page(page.groups(), next(page.isTruncated(), page.marker()));
     }
@@ -909,7 +910,7 @@ public final class AwsProvider implements Provider<AwsClient> {
         return member.path("GroupArn").asText() + "/" + member.path("Arn").asText();
     }
 
-    private static Page<ObjectNode> distributions(AwsClient aws, Partition where, String cursor) throws AwsStop {
+    private static Page<ObjectNode> distributions(AwsClient aws, Partition where, String cursor) throws ReadFailure {
         var list = aws.of(CloudFrontClient.class, CloudFrontClient::builder, where)
                 .listDistributions(r -> r.marker(cursor).maxItems(Integer.toString(aws.page(1, 100))))
                 .distributionList();
@@ -920,14 +921,14 @@ public final class AwsProvider implements Provider<AwsClient> {
         return new Page<>(distributions, next(list.isTruncated(), list.nextMarker()));
     }
 
-    private static Page<ObjectNode> zones(AwsClient aws, Partition where, String cursor) throws AwsStop {
+    private static Page<ObjectNode> zones(AwsClient aws, Partition where, String cursor) throws ReadFailure {
         var page = aws.of(Route53Client.class, Route53Client::builder, where)
                 .listHostedZones(r -> r.marker(cursor).maxItems(Integer.toString(aws.page(1, 100))));
         return page(page.hostedZones(), next(page.isTruncated(), page.nextMarker()));
     }
 
     /** A marker counts only where the list says that it was cut; one that was cut and has none can't be read whole. */
-    private static String next(Boolean isTruncated, String marker) throws AwsStop {
+    private static String next(Boolean isTruncated, String marker) throws ReadFailure {
         if (!Boolean.TRUE.equals(isTruncated)) {
             return null;
         }
@@ -937,8 +938,8 @@ public final class AwsProvider implements Provider<AwsClient> {
         return marker;
     }
 
-    private static AwsStop incomplete(String message) {
-        return new AwsStop(StopReason.INCOMPLETE, message, null);
+    private static ReadFailure incomplete(String message) {
+        return ReadFailure.stop(StopReason.INCOMPLETE, message);
     }
 
     /** Asks for something that may be absent or may have gone away since it was listed. */

@@ -2,7 +2,6 @@ package io.elder.fetch.aws;
 
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.Set;
 import javax.net.ssl.SSLException;
@@ -81,8 +80,6 @@ final class AwsVerdicts {
 
     static Verdict on(Throwable failure) {
         return switch (failure) {
-            case AwsStop stop -> new Verdict.Stop(stop.reason(), stop.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case AwsServiceException e -> on(e);
             case SdkClientException e ->
                 hasCause(e, SSLException.class)

@@ -3,6 +3,7 @@ package io.elder.fetch.aws;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.testkit.ScriptedServer;
 import io.elder.runtime.Settings;
 import java.io.IOException;
@@ -59,7 +60,7 @@ class AwsProfileTest {
     @Test
     void aProfileOfTheIdentityCenterWantsALoginAndNoFurtherLibrary() {
         assertThatThrownBy(() -> connect(Map.of("AWS_PROFILE", "corp")))
-                .isInstanceOf(AwsStop.class)
+                .isInstanceOf(ReadFailure.class)
                 .hasMessageContaining("SSO")
                 .hasMessageNotContaining("class path")
                 .hasMessageNotContaining("classpath");

@@ -14,7 +14,6 @@ import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -171,7 +170,6 @@ public final class AzureProvider implements Provider<AzureClient> {
         return switch (failure) {
             case LoginFailure login -> login.verdict();
             case HttpFailure answer -> classify(answer);
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case SSLException e -> new Verdict.Stop(StopReason.TLS, String.valueOf(e.getMessage()));
             case IOException unused -> new Verdict.RetryWithBackoff();
             // What an answer holds where something else belongs.

@@ -3,7 +3,9 @@ package io.elder.fetch.fleetdm;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
+import io.elder.fetch.StopReason;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
 import java.io.IOException;
@@ -51,9 +53,11 @@ final class FleetdmClient implements AutoCloseable {
         if (role.isEmpty()) {
             List<String> teams = new ArrayList<>();
             user.path("teams").forEach(team -> teams.add(team.path("name").asText()));
-            throw new PartialException(who() + " has no global role, and sees only the hosts of its teams "
-                    + String.join(", ", teams)
-                    + "; the others would look deleted (expected: a user with the global role observer)");
+            throw ReadFailure.stop(
+                    StopReason.FORBIDDEN,
+                    who() + " has no global role, and sees only the hosts of its teams "
+                            + String.join(", ", teams)
+                            + "; the others would look deleted (expected: a user with the global role observer)");
         }
         configuration = get("/config");
     }
@@ -124,14 +128,15 @@ final class FleetdmClient implements AutoCloseable {
                     // Else a server that knows no pages, or says without end that there are more, would be asked for
                     // ever.
                     if (fresh.isEmpty() && !page.isLast()) {
-                        throw new RepeatedPageException(
+                        throw ReadFailure.stop(
+                                StopReason.REPEATED_CURSOR,
                                 listing.path() + ": page " + page.number() + " has nothing that was not seen before");
                     }
                     return new Page<>(fresh, page.isLast() ? null : String.valueOf(page.number() + 1));
                 },
                 each);
         if (counted.get() >= 0 && counted.get() != seen.size()) {
-            throw new ChangedException(
+            throw ReadFailure.startOver(
                     listing.path() + ": " + seen.size() + " of " + counted + " were seen (expected: all)");
         }
     }
@@ -146,7 +151,7 @@ final class FleetdmClient implements AutoCloseable {
         });
         long after = requests.request(this::hostCount);
         if (before != after || after != seen[0]) {
-            throw new ChangedException(listing.path() + ": " + seen[0] + " hosts were seen, where there were " + before
+            throw ReadFailure.startOver(listing.path() + ": " + seen[0] + " hosts were seen, where there were " + before
                     + " before and " + after + " after (expected: the same number)");
         }
     }
@@ -182,9 +187,13 @@ final class FleetdmClient implements AutoCloseable {
                     : count;
             // Not to be taken for an empty list, unless the server counts none; a page after the last is empty too.
             if (number == 0 ? all != 0 : all < 0) {
-                throw new BadAnswerException(listing.path() + ": an answer with "
-                        + (answer.isEmpty() ? "nothing" : String.join(", ", (Iterable<String>) answer::fieldNames))
-                        + " (expected: " + String.join(" or ", listing.items()) + ")");
+                throw ReadFailure.stop(
+                        StopReason.BAD_RESPONSE,
+                        listing.path() + ": an answer with "
+                                + (answer.isEmpty()
+                                        ? "nothing"
+                                        : String.join(", ", (Iterable<String>) answer::fieldNames))
+                                + " (expected: " + String.join(" or ", listing.items()) + ")");
             }
             return new Numbered(number, List.of(), true, all);
         }
@@ -233,7 +242,7 @@ final class FleetdmClient implements AutoCloseable {
     ObjectNode hostWithSoftware(String id) throws IOException, InterruptedException {
         JsonNode host = get("/hosts/" + id).path("host");
         if (!(host instanceof ObjectNode object)) {
-            throw new BadAnswerException("/hosts/" + id + ": an answer without a host");
+            throw ReadFailure.stop(StopReason.BAD_RESPONSE, "/hosts/" + id + ": an answer without a host");
         }
         vulnerabilitiesOfHosts.put(id, vulnerabilities(object));
         return object;
@@ -273,41 +282,5 @@ final class FleetdmClient implements AutoCloseable {
     @Override
     public void close() {
         http.close();
-    }
-
-    /** What was answered is a part, and can't be told from the whole. */
-    static final class PartialException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        PartialException(String message) {
-            super(message);
-        }
-    }
-
-    /** An answer that has not what was asked for. */
-    static final class BadAnswerException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        BadAnswerException(String message) {
-            super(message);
-        }
-    }
-
-    /** The list was another at the end than at the start. */
-    static final class ChangedException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        ChangedException(String message) {
-            super(message);
-        }
-    }
-
-    /** The server gives the same page again and again. */
-    static final class RepeatedPageException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        RepeatedPageException(String message) {
-            super(message);
-        }
     }
 }

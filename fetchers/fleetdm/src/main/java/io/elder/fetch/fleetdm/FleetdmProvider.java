@@ -2,7 +2,6 @@ package io.elder.fetch.fleetdm;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
@@ -12,7 +11,6 @@ import io.elder.fetch.Verdict;
 import io.elder.fetch.fleetdm.FleetdmClient.Listing;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -178,12 +176,6 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case HttpFailure e -> classify(e);
-            case FleetdmClient.PartialException e -> new Verdict.Stop(StopReason.FORBIDDEN, e.getMessage());
-            case FleetdmClient.BadAnswerException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, e.getMessage());
-            case FleetdmClient.ChangedException unused -> new Verdict.StartOver();
-            case FleetdmClient.RepeatedPageException e -> new Verdict.Stop(StopReason.REPEATED_CURSOR, e.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
-            case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
         };

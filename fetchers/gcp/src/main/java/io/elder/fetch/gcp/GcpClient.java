@@ -17,7 +17,6 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /** Google's APIs, each at its host, with one set of credentials. May be used by many threads. */
 final class GcpClient implements AutoCloseable {
@@ -127,15 +126,6 @@ final class GcpClient implements AutoCloseable {
         private static String oneLine(String text) {
             String line = text.strip().replaceAll("\\s+", " ");
             return line.length() > MOST_SAID ? line.substring(0, MOST_SAID) + "..." : line;
-        }
-    }
-
-    /** An answer that names parts that it lacks. */
-    static final class IncompleteException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        IncompleteException(String kind, Set<String> missing) {
-            super(kind + ": Google could not read everything: " + String.join(", ", missing));
         }
     }
 

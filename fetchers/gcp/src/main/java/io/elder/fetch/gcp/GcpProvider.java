@@ -8,6 +8,7 @@ import io.elder.fetch.Out;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
@@ -15,7 +16,6 @@ import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -240,7 +240,9 @@ public final class GcpProvider implements Provider<GcpClient> {
             fetchList(listing, path, gcp, out, missing);
         }
         if (!missing.isEmpty()) {
-            throw new GcpClient.IncompleteException(listing.kind(), missing);
+            throw ReadFailure.stop(
+                    StopReason.INCOMPLETE,
+                    listing.kind() + ": Google could not read everything: " + String.join(", ", missing));
         }
     }
 
@@ -341,13 +343,10 @@ public final class GcpProvider implements Provider<GcpClient> {
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case HttpFailure e -> classify(e);
-            case GcpClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
             case GcpClient.NoTokenException e ->
                 e.passes()
                         ? new Verdict.RetryWithBackoff()
                         : new Verdict.Stop(StopReason.BAD_CREDENTIALS, e.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
-            case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case GcpCredentials.NoneException e -> new Verdict.Stop(StopReason.BAD_CREDENTIALS, e.getMessage());
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));

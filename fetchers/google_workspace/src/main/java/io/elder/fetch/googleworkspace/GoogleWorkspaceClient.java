@@ -6,7 +6,9 @@ import com.google.auth.Retryable;
 import com.google.auth.oauth2.GoogleCredentials;
 import com.google.auth.oauth2.ServiceAccountCredentials;
 import io.elder.fetch.Page;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
+import io.elder.fetch.StopReason;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
 import java.io.IOException;
@@ -65,8 +67,10 @@ final class GoogleWorkspaceClient implements AutoCloseable {
         customerId =
                 settings.customer().equals(GoogleWorkspaceSettings.MY_CUSTOMER) ? administrates : settings.customer();
         if (customerId.isEmpty()) {
-            throw new IncompleteException(settings.admin()
-                    + ": the API does not tell the customer (expected: customerId of an administrator)");
+            throw ReadFailure.stop(
+                    StopReason.INCOMPLETE,
+                    settings.admin()
+                            + ": the API does not tell the customer (expected: customerId of an administrator)");
         }
     }
 
@@ -93,7 +97,7 @@ final class GoogleWorkspaceClient implements AutoCloseable {
             return apis.get(area).get(DIRECTORY + path);
         } catch (HttpFailure e) {
             if (e.status() == 403 && !Reasons.isThrottling(e)) {
-                throw new ForbiddenException(area, settings.admin(), e);
+                throw ReadFailure.stop(StopReason.FORBIDDEN, refused(area, Reasons.of(e)) + ": " + e.getMessage(), e);
             }
             throw e;
         }
@@ -159,7 +163,8 @@ final class GoogleWorkspaceClient implements AutoCloseable {
         } catch (HttpFailure e) {
             if (e.status() == 404) {
                 // Not to be taken for a group that is gone.
-                throw new IncompleteException("whose the members of groups are can't be told: " + e.getMessage());
+                throw ReadFailure.stop(
+                        StopReason.INCOMPLETE, "whose the members of groups are can't be told: " + e.getMessage());
             }
             throw e;
         } finally {
@@ -261,31 +266,13 @@ final class GoogleWorkspaceClient implements AutoCloseable {
         }
     }
 
-    /** A 403 that asks for a right, and not for patience. */
-    static final class ForbiddenException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        ForbiddenException(Area area, String admin, HttpFailure cause) {
-            super(message(area, admin, Reasons.of(cause)) + ": " + cause.getMessage(), cause);
+    private String refused(Area area, Set<String> reasons) {
+        if (reasons.contains("accessNotConfigured") || reasons.contains("SERVICE_DISABLED")) {
+            return "the Admin SDK API is not enabled in the service account's project";
         }
-
-        private static String message(Area area, String admin, Set<String> reasons) {
-            if (reasons.contains("accessNotConfigured") || reasons.contains("SERVICE_DISABLED")) {
-                return "the Admin SDK API is not enabled in the service account's project";
-            }
-            if (reasons.contains("insufficientPermissions") || reasons.contains("ACCESS_TOKEN_SCOPE_INSUFFICIENT")) {
-                return "the token lacks the scope " + area.scope();
-            }
-            return admin + " lacks the administrator's privilege " + area.privilege();
+        if (reasons.contains("insufficientPermissions") || reasons.contains("ACCESS_TOKEN_SCOPE_INSUFFICIENT")) {
+            return "the token lacks the scope " + area.scope();
         }
-    }
-
-    /** An answer without what the rest depends on. */
-    static final class IncompleteException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        IncompleteException(String message) {
-            super(message);
-        }
+        return settings.admin() + " lacks the administrator's privilege " + area.privilege();
     }
 }

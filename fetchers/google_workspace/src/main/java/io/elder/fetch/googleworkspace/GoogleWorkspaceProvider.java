@@ -3,7 +3,6 @@ package io.elder.fetch.googleworkspace;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
@@ -13,7 +12,6 @@ import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -160,16 +158,12 @@ public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceCl
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case HttpFailure e -> classify(e);
-            case GoogleWorkspaceClient.ForbiddenException e -> new Verdict.Stop(StopReason.FORBIDDEN, e.getMessage());
-            case GoogleWorkspaceClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
             case GoogleWorkspaceClient.NoTokenException e ->
                 e.passes()
                         ? new Verdict.RetryWithBackoff()
                         : new Verdict.Stop(
                                 e.isDelegationMissing() ? StopReason.FORBIDDEN : StopReason.BAD_CREDENTIALS,
                                 e.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
-            case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
         };
@@ -178,7 +172,7 @@ public final class GoogleWorkspaceProvider implements Provider<GoogleWorkspaceCl
     private static Verdict classify(HttpFailure e) {
         return switch (e.status()) {
             case 401 -> Reasons.of(e).contains("ACCESS_TOKEN_EXPIRED") ? new Verdict.StartOver() : e.verdict();
-            // The others became a ForbiddenException.
+            // The others became a ReadFailure.
             case 403 -> new Verdict.Throttled();
             // A page token lives for a while only, and has no code of its own.
             case 400 ->

@@ -3,7 +3,9 @@ package io.elder.fetch.iboss;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
+import io.elder.fetch.StopReason;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
 import java.io.IOException;
@@ -83,7 +85,7 @@ final class IbossClient implements AutoCloseable {
             return request.send();
         } catch (HttpFailure e) {
             if (e.status() == 401 && settings.auth() instanceof IbossSettings.Auth.Gateway) {
-                throw new SessionExpiredException(e);
+                throw ReadFailure.startOver("the session at the gateway has ended: " + e.getMessage(), e);
             }
             throw e;
         }
@@ -104,7 +106,8 @@ final class IbossClient implements AutoCloseable {
                     total[0] = Math.max(total[0], total(page));
                     Optional<String> next = next(page);
                     if (next.isEmpty() && saysMore(page)) {
-                        throw new IncompleteException(
+                        throw ReadFailure.stop(
+                                StopReason.INCOMPLETE,
                                 listing.items() + ": the answer says that there is more, but not where");
                     }
                     return new Page<>(items(listing, page), next.orElse(null));
@@ -114,22 +117,27 @@ final class IbossClient implements AutoCloseable {
                     each.accept(item);
                 });
         if (total[0] > seen[0]) {
-            throw new IncompleteException(
+            throw ReadFailure.stop(
+                    StopReason.INCOMPLETE,
                     listing.items() + ": " + seen[0] + " of " + total[0] + " came (expected: all)");
         }
     }
 
-    private static List<ObjectNode> items(Listing listing, ObjectNode page) throws BadAnswerException {
+    private static List<ObjectNode> items(Listing listing, ObjectNode page) throws ReadFailure {
         JsonNode list = page.path(listing.items());
         if (!list.isArray()) {
-            throw new BadAnswerException(listing.path() + ": an answer with "
-                    + String.join(", ", (Iterable<String>) page::fieldNames) + " (expected: a list " + listing.items()
-                    + ")");
+            throw ReadFailure.stop(
+                    StopReason.BAD_RESPONSE,
+                    listing.path() + ": an answer with "
+                            + String.join(", ", (Iterable<String>) page::fieldNames) + " (expected: a list "
+                            + listing.items()
+                            + ")");
         }
         List<ObjectNode> items = new ArrayList<>();
         for (JsonNode item : list) {
             if (!(item instanceof ObjectNode object)) {
-                throw new BadAnswerException(
+                throw ReadFailure.stop(
+                        StopReason.BAD_RESPONSE,
                         listing.path() + ": " + item.getNodeType() + " in " + listing.items() + " (expected: objects)");
             }
             items.add(object);
@@ -196,7 +204,8 @@ final class IbossClient implements AutoCloseable {
         } catch (HttpFailure e) {
             if (e.status() == 404) {
                 // Not to be taken for a user who is gone.
-                throw new IncompleteException("what groups users are in can't be told: " + e.getMessage());
+                throw ReadFailure.stop(
+                        StopReason.INCOMPLETE, "what groups users are in can't be told: " + e.getMessage());
             }
             throw e;
         } finally {
@@ -207,32 +216,5 @@ final class IbossClient implements AutoCloseable {
     @Override
     public void close() {
         http.close();
-    }
-
-    /** The gateway has forgotten us. */
-    static final class SessionExpiredException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        SessionExpiredException(HttpFailure cause) {
-            super("the session at the gateway has ended: " + cause.getMessage(), cause);
-        }
-    }
-
-    /** There is more than what came. */
-    static final class IncompleteException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        IncompleteException(String message) {
-            super(message);
-        }
-    }
-
-    /** An answer of another form. */
-    static final class BadAnswerException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        BadAnswerException(String message) {
-            super(message);
-        }
     }
 }

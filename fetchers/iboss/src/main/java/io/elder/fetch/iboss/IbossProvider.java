@@ -3,17 +3,16 @@ package io.elder.fetch.iboss;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.elder.fetch.BadConfigurationException;
 import io.elder.fetch.JobFields;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -106,8 +105,10 @@ public final class IbossProvider implements Provider<IbossClient> {
     private static void fetchGroupsOfUser(IbossClient iboss, Partition where, JsonNode user, Out out) throws Exception {
         JsonNode groups = user.path("groups");
         if (!groups.isArray() && !groups.isMissingNode() && !groups.isNull()) {
-            throw new IbossClient.BadAnswerException("/users: groups of user "
-                    + user.path("id").asText() + " is " + groups.getNodeType() + " (expected: a list)");
+            throw ReadFailure.stop(
+                    StopReason.BAD_RESPONSE,
+                    "/users: groups of user " + user.path("id").asText() + " is " + groups.getNodeType()
+                            + " (expected: a list)");
         }
         for (JsonNode entry : groups) {
             String named = entry.isObject()
@@ -128,11 +129,6 @@ public final class IbossProvider implements Provider<IbossClient> {
         return switch (failure) {
             case HttpFailure e -> e.verdict();
             case GatewayLogin.LoginException e -> classify(e);
-            case IbossClient.SessionExpiredException unused -> new Verdict.StartOver();
-            case IbossClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
-            case IbossClient.BadAnswerException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, e.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
-            case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
         };

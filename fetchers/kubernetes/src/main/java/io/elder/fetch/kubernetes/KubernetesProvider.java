@@ -14,7 +14,6 @@ import io.elder.fetch.ThisPod;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.kubernetes.KubernetesCluster.Detail;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import io.elder.schemas.ScopeKey;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
@@ -171,7 +170,6 @@ public final class KubernetesProvider implements Provider<KubernetesClusters> {
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case KubernetesFailure e -> e.verdict();
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case IOException e -> ofConnection(e);
             case UncheckedIOException e -> ofConnection(e.getCause());
             case KubernetesClientException e -> ofClient(e);

@@ -24,6 +24,7 @@ import com.unboundid.ldap.sdk.unboundidds.controls.PasswordPolicyResponseControl
 import com.unboundid.util.ssl.HostNameSSLSocketVerifier;
 import com.unboundid.util.ssl.SSLSocketVerifier;
 import com.unboundid.util.ssl.TrustAllTrustManager;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.StopReason;
 import io.elder.runtime.Secret;
 import java.io.IOException;
@@ -89,7 +90,7 @@ final class LdapClient implements AutoCloseable {
     private int largestPage;
     private long referencesSkipped;
 
-    private LdapClient(LdapSettings settings, LDAPConnection connection) throws LDAPException, LdapStop {
+    private LdapClient(LdapSettings settings, LDAPConnection connection) throws LDAPException, ReadFailure {
         this.settings = settings;
         this.connection = connection;
         this.largestPage = settings.pageSize();
@@ -101,11 +102,11 @@ final class LdapClient implements AutoCloseable {
         baseDn = readBaseDn();
     }
 
-    static LdapClient open(LdapSettings settings) throws LDAPException, LdapStop {
+    static LdapClient open(LdapSettings settings) throws LDAPException, ReadFailure {
         LDAPConnection connection = connect(settings);
         try {
             return new LdapClient(settings, connection);
-        } catch (LDAPException | LdapStop | RuntimeException e) {
+        } catch (LDAPException | ReadFailure | RuntimeException e) {
             connection.close();
             throw e;
         }
@@ -194,7 +195,7 @@ final class LdapClient implements AutoCloseable {
             seen += page.getEntryCount();
             SimplePagedResultsControl answer = SimplePagedResultsControl.get(page);
             if (answer == null && cookie != null) {
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.INCOMPLETE,
                         "search for %s below %s: a page that does not say whether there are more, after %d entries"
                                 .formatted(filter, baseDn, seen));
@@ -208,7 +209,7 @@ final class LdapClient implements AutoCloseable {
             boolean pageIsNew = page.getEntryCount() > 0
                     && firstOfPages.add(page.getSearchEntries().getFirst().getDN());
             if (!cookieIsNew && !pageIsNew) {
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.REPEATED_CURSOR,
                         "search for %s below %s: the server repeats its paging cookie after %d entries"
                                 .formatted(filter, baseDn, seen));
@@ -217,7 +218,7 @@ final class LdapClient implements AutoCloseable {
     }
 
     /** All values of an attribute, also where the server hands them out in ranges. */
-    List<String> values(SearchResultEntry entry, String name) throws LDAPException, LdapStop {
+    List<String> values(SearchResultEntry entry, String name) throws LDAPException, ReadFailure {
         List<String> values = new ArrayList<>();
         Optional<Attribute> part = findPart(entry, name);
         while (part.isPresent()) {
@@ -230,7 +231,7 @@ final class LdapClient implements AutoCloseable {
             String wanted = "%s;range=%d-%d".formatted(name, next, next + settings.memberRange() - 1);
             part = findPart(read(entry.getDN(), wanted), name);
             if (part.stream().noneMatch(found -> found.getName().contains("range=" + next + "-"))) {
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.INCOMPLETE,
                         "%s of %s: asked for %s, got %s"
                                 .formatted(
@@ -263,21 +264,22 @@ final class LdapClient implements AutoCloseable {
     }
 
     /** What the bind's refusal means, or empty if it is not about the account. */
-    static Optional<LdapStop> refusal(LDAPException e, String who) {
+    static Optional<ReadFailure> refusal(LDAPException e, String who) {
         String said = e.getDiagnosticMessage() == null
                 ? ""
                 : ": " + e.getDiagnosticMessage().replace("\u0000", "");
         return switch (e.getResultCode().intValue()) {
             case ResultCode.INVALID_CREDENTIALS_INT_VALUE -> Optional.of(invalidCredentials(e, who, said));
             case ResultCode.INSUFFICIENT_ACCESS_RIGHTS_INT_VALUE ->
-                Optional.of(new LdapStop(StopReason.FORBIDDEN, who + " may not do this" + said, e));
+                Optional.of(ReadFailure.stop(StopReason.FORBIDDEN, who + " may not do this" + said, e));
             case ResultCode.INAPPROPRIATE_AUTHENTICATION_INT_VALUE, ResultCode.NO_SUCH_OBJECT_INT_VALUE ->
-                Optional.of(new LdapStop(StopReason.BAD_CREDENTIALS, who + " can not bind with a password" + said, e));
+                Optional.of(
+                        ReadFailure.stop(StopReason.BAD_CREDENTIALS, who + " can not bind with a password" + said, e));
             case ResultCode.INVALID_DN_SYNTAX_INT_VALUE ->
-                Optional.of(new LdapStop(
+                Optional.of(ReadFailure.stop(
                         StopReason.BAD_CONFIGURATION, "LDAP_BIND_DN: " + who + " (expected: a DN)" + said, e));
             case ResultCode.STRONG_AUTH_REQUIRED_INT_VALUE, ResultCode.CONFIDENTIALITY_REQUIRED_INT_VALUE ->
-                Optional.of(new LdapStop(
+                Optional.of(ReadFailure.stop(
                         StopReason.BAD_CONFIGURATION,
                         "the server takes passwords over TLS only (LDAP_START_TLS=true or LDAP_USE_SSL=true)" + said,
                         e));
@@ -285,7 +287,7 @@ final class LdapClient implements AutoCloseable {
         };
     }
 
-    private static LdapStop invalidCredentials(LDAPException e, String who, String said) {
+    private static ReadFailure invalidCredentials(LDAPException e, String who, String said) {
         Matcher subCode = SUB_CODE.matcher(said);
         String code = subCode.find() ? subCode.group(1).toLowerCase(Locale.ROOT) : "";
         StopReason reason =
@@ -309,10 +311,10 @@ final class LdapClient implements AutoCloseable {
                     case "775" -> "the account is locked";
                     default -> "wrong name or password";
                 };
-        return new LdapStop(reason, "bind as %s refused: %s (49)%s".formatted(who, meaning, said), e);
+        return ReadFailure.stop(reason, "bind as %s refused: %s (49)%s".formatted(who, meaning, said), e);
     }
 
-    private void bind() throws LDAPException, LdapStop {
+    private void bind() throws LDAPException, ReadFailure {
         String password = settings.bindPassword().map(Secret::value).orElse("");
         try {
             // Not critical: servers that know no password policy control ignore it.
@@ -327,8 +329,8 @@ final class LdapClient implements AutoCloseable {
         }
     }
 
-    private void throwRefusal(LDAPException e) throws LDAPException, LdapStop {
-        Optional<LdapStop> refusal = refusal(e, who());
+    private void throwRefusal(LDAPException e) throws LDAPException, ReadFailure {
+        Optional<ReadFailure> refusal = refusal(e, who());
         if (refusal.isPresent()) {
             throw refusal.get();
         }
@@ -336,17 +338,18 @@ final class LdapClient implements AutoCloseable {
     }
 
     /** OpenLDAP's ppolicy overlay and its like say in a control what error 49 does not. */
-    private void refusalByPolicy(PasswordPolicyResponseControl policy, LDAPException cause) throws LdapStop {
+    private void refusalByPolicy(PasswordPolicyResponseControl policy, LDAPException cause) throws ReadFailure {
         if (policy == null || policy.getErrorType() == null) {
             return;
         }
         switch (policy.getErrorType()) {
             case ACCOUNT_LOCKED ->
-                throw new LdapStop(StopReason.ACCOUNT_LOCKED, who() + " refused: the account is locked", cause);
+                throw ReadFailure.stop(StopReason.ACCOUNT_LOCKED, who() + " refused: the account is locked", cause);
             case PASSWORD_EXPIRED ->
-                throw new LdapStop(StopReason.PASSWORD_EXPIRED, who() + " refused: the password has expired", cause);
+                throw ReadFailure.stop(
+                        StopReason.PASSWORD_EXPIRED, who() + " refused: the password has expired", cause);
             case CHANGE_AFTER_RESET ->
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.PASSWORD_EXPIRED, who() + " refused: the password must be changed first", cause);
             default -> {
                 // The others are about changing a password, which we never do.
@@ -402,10 +405,10 @@ final class LdapClient implements AutoCloseable {
         return text.length() <= LONGEST_TEXT ? text : text.substring(0, LONGEST_TEXT) + "...";
     }
 
-    private String readBaseDn() throws LDAPException, LdapStop {
+    private String readBaseDn() throws LDAPException, ReadFailure {
         String wanted = settings.baseDn().or(this::findOnlyNamingContext).orElse(null);
         if (wanted == null) {
-            throw new LdapStop(
+            throw ReadFailure.stop(
                     StopReason.BAD_CONFIGURATION,
                     "LDAP_BASE_DN: not set (expected: one of %s)"
                             .formatted(rootDse.map(RootDSE::getNamingContextDNs)
@@ -426,29 +429,29 @@ final class LdapClient implements AutoCloseable {
                         .map(contexts -> contexts[0])));
     }
 
-    private LDAPException missingBase(String wanted, LDAPException e) throws LDAPException, LdapStop {
+    private LDAPException missingBase(String wanted, LDAPException e) throws LDAPException, ReadFailure {
         String said = e.getDiagnosticMessage() == null ? "" : ": " + e.getDiagnosticMessage();
         switch (e.getResultCode().intValue()) {
             case ResultCode.NO_SUCH_OBJECT_INT_VALUE ->
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.NOT_FOUND,
                         "base DN %s does not exist on %s, or %s may not see it (32)%s"
                                 .formatted(wanted, settings.url(), who(), said),
                         e);
             case ResultCode.REFERRAL_INT_VALUE ->
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.NOT_FOUND,
                         "base DN %s is not on %s, which refers to %s (10)"
                                 .formatted(wanted, settings.url(), Arrays.toString(e.getReferralURLs())),
                         e);
             case ResultCode.INVALID_DN_SYNTAX_INT_VALUE ->
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.BAD_CONFIGURATION,
                         "LDAP_BASE_DN: %s (expected: a DN such as dc=example,dc=com) (34)%s".formatted(wanted, said),
                         e);
             case ResultCode.OPERATIONS_ERROR_INT_VALUE ->
                 // Active Directory to an anonymous user: "a successful bind must be completed on the connection".
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.FORBIDDEN,
                         "%s may not read base DN %s on %s (1)%s".formatted(who(), wanted, settings.url(), said),
                         e);
@@ -460,7 +463,7 @@ final class LdapClient implements AutoCloseable {
     }
 
     /** An answer that ended early, with how far it came. What can be tried again stays an {@link LDAPException}. */
-    private Exception cut(Filter filter, long seen, LDAPSearchException e) throws LDAPException, LdapStop {
+    private Exception cut(Filter filter, long seen, LDAPSearchException e) throws LDAPException, ReadFailure {
         String what = "search for %s below %s on %s ended after %d entries with %s (%d)%s"
                 .formatted(
                         filter,
@@ -472,12 +475,12 @@ final class LdapClient implements AutoCloseable {
                         e.getDiagnosticMessage() == null ? "" : ": " + said(e));
         return switch (e.getResultCode().intValue()) {
             case ResultCode.SIZE_LIMIT_EXCEEDED_INT_VALUE, ResultCode.ADMIN_LIMIT_EXCEEDED_INT_VALUE ->
-                new LdapStop(StopReason.SIZE_LIMIT, what, e);
-            case ResultCode.TIME_LIMIT_EXCEEDED_INT_VALUE -> new LdapStop(StopReason.TIMEOUT, what, e);
+                ReadFailure.stop(StopReason.SIZE_LIMIT, what, e);
+            case ResultCode.TIME_LIMIT_EXCEEDED_INT_VALUE -> ReadFailure.stop(StopReason.TIMEOUT, what, e);
             case ResultCode.NO_SUCH_OBJECT_INT_VALUE, ResultCode.REFERRAL_INT_VALUE -> missingBase(baseDn, e);
             case ResultCode.UNAVAILABLE_CRITICAL_EXTENSION_INT_VALUE ->
-                new LdapStop(StopReason.BAD_CONFIGURATION, what + " (expected: a server with paged results)", e);
-            case ResultCode.INSUFFICIENT_ACCESS_RIGHTS_INT_VALUE -> new LdapStop(StopReason.FORBIDDEN, what, e);
+                ReadFailure.stop(StopReason.BAD_CONFIGURATION, what + " (expected: a server with paged results)", e);
+            case ResultCode.INSUFFICIENT_ACCESS_RIGHTS_INT_VALUE -> ReadFailure.stop(StopReason.FORBIDDEN, what, e);
             default -> new LDAPException(e.getResultCode(), what, e);
         };
     }
@@ -501,7 +504,7 @@ final class LdapClient implements AutoCloseable {
                 .or(() -> parts.stream().findFirst());
     }
 
-    private static LDAPConnection connect(LdapSettings settings) throws LDAPException, LdapStop {
+    private static LDAPConnection connect(LdapSettings settings) throws LDAPException, ReadFailure {
         LDAPConnectionOptions options = new LDAPConnectionOptions();
         int millis = Math.max(1, Math.toIntExact(Math.min(settings.timeout().toMillis(), Integer.MAX_VALUE)));
         options.setConnectTimeoutMillis(millis);
@@ -520,7 +523,7 @@ final class LdapClient implements AutoCloseable {
             if (settings.startTls()) {
                 ExtendedResult result = connection.processExtendedOperation(new StartTLSExtendedRequest(tls));
                 if (!result.getResultCode().equals(ResultCode.SUCCESS)) {
-                    throw new LdapStop(
+                    throw ReadFailure.stop(
                             StopReason.TLS,
                             "%s refuses StartTLS: %s".formatted(settings.url(), result.getDiagnosticMessage()));
                 }
@@ -530,11 +533,11 @@ final class LdapClient implements AutoCloseable {
             connection.close();
             SSLException failure = findTlsFailure(e);
             if (failure != null) {
-                throw new LdapStop(
+                throw ReadFailure.stop(
                         StopReason.TLS, "no TLS with %s: %s".formatted(settings.url(), failure.getMessage()), e);
             }
             throw new LDAPException(e.getResultCode(), "%s: %s".formatted(settings.url(), reason(e)), e);
-        } catch (LdapStop e) {
+        } catch (ReadFailure e) {
             connection.close();
             throw e;
         }
@@ -559,7 +562,7 @@ final class LdapClient implements AutoCloseable {
         return null;
     }
 
-    private static SSLContext sslContext(LdapSettings settings) throws LdapStop {
+    private static SSLContext sslContext(LdapSettings settings) throws ReadFailure {
         try {
             TrustManager[] trust = null;
             if (!settings.verifyCert()) {
@@ -571,7 +574,7 @@ final class LdapClient implements AutoCloseable {
             context.init(null, trust, null);
             return context;
         } catch (GeneralSecurityException | IOException e) {
-            throw new LdapStop(
+            throw ReadFailure.stop(
                     StopReason.BAD_CONFIGURATION,
                     "LDAP_CA_FILE: %s (expected: certificates in PEM): %s"
                             .formatted(settings.caFile().orElse(null), e.getMessage()),

@@ -12,11 +12,11 @@ import com.unboundid.ldap.sdk.SearchResultEntry;
 import io.elder.fetch.Out;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -120,8 +120,6 @@ public final class LdapProvider implements Provider<LdapClient> {
     @Override
     public Verdict classify(Throwable failure) {
         return switch (failure) {
-            case LdapStop stop -> new Verdict.Stop(stop.reason(), stop.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case LDAPException e -> classify(e);
             case IOException unused -> new Verdict.RetryWithBackoff();
             // A value that is not what its attribute promises, such as an objectGUID of 3 bytes.
@@ -267,7 +265,7 @@ public final class LdapProvider implements Provider<LdapClient> {
 
     /** Every member once, however often and in however many attributes the group names it. */
     private static List<LdapMember> members(LdapClient ldap, SearchResultEntry group, LdapIndex index)
-            throws LDAPException, LdapStop {
+            throws LDAPException, ReadFailure {
         Map<String, LdapMember> members = new LinkedHashMap<>();
         for (String attribute : memberAttributes(ldap, false)) {
             for (String value : ldap.values(group, attribute)) {
@@ -355,16 +353,16 @@ public final class LdapProvider implements Provider<LdapClient> {
         return ldap.settings().idAttribute().map(List::of).orElse(LdapEntries.ID_ATTRIBUTES);
     }
 
-    private static String id(LdapClient ldap, SearchResultEntry entry) throws LdapStop {
+    private static String id(LdapClient ldap, SearchResultEntry entry) throws ReadFailure {
         return LdapEntries.findId(entry, idAttributes(ldap))
-                .orElseThrow(() -> new LdapStop(
+                .orElseThrow(() -> ReadFailure.stop(
                         StopReason.BAD_RESPONSE,
                         "%s has no id that lasts (expected: one of %s; LDAP_ID_ATTRIBUTE may name another)"
                                 .formatted(entry.getDN(), idAttributes(ldap))));
     }
 
     private static ObjectNode json(LdapClient ldap, Partition where, SearchResultEntry entry, LdapIndex ous)
-            throws LdapStop {
+            throws ReadFailure {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("dn", entry.getDN()).put("id", id(ldap, entry));
         json.put("ou_id", ous.findOuAbove(entry.getDN()).orElse(null));

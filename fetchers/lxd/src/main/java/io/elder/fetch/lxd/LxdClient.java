@@ -3,6 +3,7 @@ package io.elder.fetch.lxd;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.http.JsonApi;
 import io.elder.fetch.http.Tls;
@@ -72,7 +73,7 @@ public final class LxdClient implements AutoCloseable {
                 client.prove();
                 isOpen = true;
                 return client;
-            } catch (LxdFailure e) {
+            } catch (ReadFailure e) {
                 throw e;
             } catch (IOException e) {
                 LOG.debug("{} does not answer", each, e);
@@ -96,7 +97,7 @@ public final class LxdClient implements AutoCloseable {
             server = server();
         }
         if (!server.path("auth").asText().equals("trusted")) {
-            throw new LxdFailure(
+            throw ReadFailure.stop(
                     StopReason.BAD_CREDENTIALS,
                     "the server does not trust the client certificate " + client()
                             + " (expected: \"lxc config trust add\" with the certificate, or LXD_TRUST_TOKEN)");
@@ -122,7 +123,7 @@ public final class LxdClient implements AutoCloseable {
                 .build();
         HttpResponse<String> answer = http.send(request, HttpResponse.BodyHandlers.ofString());
         if (answer.statusCode() / 100 != 2) {
-            throw new LxdFailure(
+            throw ReadFailure.stop(
                     answer.statusCode() >= 500 ? StopReason.UNREACHABLE : StopReason.BAD_CREDENTIALS,
                     "the server refuses LXD_TRUST_TOKEN for the client certificate " + client() + ": "
                             + answer.statusCode() + said(answer.body())
@@ -148,7 +149,7 @@ public final class LxdClient implements AutoCloseable {
     List<ObjectNode> projects() throws IOException, InterruptedException {
         List<ObjectNode> projects = list("/1.0/projects?recursion=1");
         if (projects.isEmpty()) {
-            throw new LxdFailure(
+            throw ReadFailure.stop(
                     StopReason.FORBIDDEN,
                     "GET /1.0/projects: none (expected: a client certificate that may see one project at least;"
                             + " what is in the others would look deleted)");
@@ -161,19 +162,19 @@ public final class LxdClient implements AutoCloseable {
         if (metadata(pathAndQuery) instanceof ObjectNode object) {
             return object;
         }
-        throw new LxdFailure(StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": no object in metadata");
+        throw ReadFailure.stop(StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": no object in metadata");
     }
 
     /** The objects that an answer is about. */
     List<ObjectNode> list(String pathAndQuery) throws IOException, InterruptedException {
         JsonNode metadata = metadata(pathAndQuery);
         if (!metadata.isArray()) {
-            throw new LxdFailure(StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": no list in metadata");
+            throw ReadFailure.stop(StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": no list in metadata");
         }
         List<ObjectNode> objects = new ArrayList<>();
         for (JsonNode each : metadata) {
             if (!(each instanceof ObjectNode object)) {
-                throw new LxdFailure(
+                throw ReadFailure.stop(
                         StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": a list of something else than objects");
             }
             objects.add(object);
@@ -185,7 +186,7 @@ public final class LxdClient implements AutoCloseable {
         ObjectNode envelope = api.get(pathAndQuery);
         String type = envelope.path("type").asText();
         if (!type.equals("sync")) {
-            throw new LxdFailure(
+            throw ReadFailure.stop(
                     StopReason.BAD_RESPONSE,
                     "GET " + pathAndQuery + ": an answer of type " + type + " (expected: sync)");
         }

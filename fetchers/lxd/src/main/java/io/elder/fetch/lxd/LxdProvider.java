@@ -100,7 +100,6 @@ public final class LxdProvider implements Provider<LxdClient> {
     @Override
     public Verdict classify(Throwable failure) {
         return switch (failure) {
-            case LxdFailure e -> new Verdict.Stop(e.reason(), e.getMessage());
             case HttpFailure e -> e.verdict();
             case IOException e -> ofConnection(e);
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));

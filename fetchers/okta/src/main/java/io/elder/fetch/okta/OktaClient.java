@@ -2,7 +2,9 @@ package io.elder.fetch.okta;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.fetch.Page;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
+import io.elder.fetch.StopReason;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
 import java.io.IOException;
@@ -81,8 +83,10 @@ final class OktaClient implements AutoCloseable {
         List<ObjectNode> items = JsonApi.objects("GET " + path + ": the list", answer.body());
         // Okta names at least the page itself: what stands before it keeps its links to itself, and the next with them.
         if (items.size() == PAGE && answer.headers().firstValue("Link").isEmpty()) {
-            throw new IncompleteException("GET " + path + ": " + PAGE
-                    + " came, as many as were asked for, without a header Link (expected: one on every page)");
+            throw ReadFailure.stop(
+                    StopReason.INCOMPLETE,
+                    "GET " + path + ": " + PAGE
+                            + " came, as many as were asked for, without a header Link (expected: one on every page)");
         }
         return new Page<>(items, next(answer.headers()));
     }
@@ -159,14 +163,5 @@ final class OktaClient implements AutoCloseable {
     @Override
     public void close() {
         api.close();
-    }
-
-    /** Nobody can tell whether there is more. */
-    static final class IncompleteException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        IncompleteException(String message) {
-            super(message);
-        }
     }
 }

@@ -11,7 +11,6 @@ import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -142,8 +141,6 @@ public final class OktaProvider implements Provider<OktaClient> {
     public Verdict classify(Throwable failure) {
         return switch (failure) {
             case HttpFailure e -> classify(e);
-            case OktaClient.IncompleteException e -> new Verdict.Stop(StopReason.INCOMPLETE, e.getMessage());
-            case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
             case SSLException e -> new Verdict.Stop(StopReason.TLS, String.valueOf(e.getMessage()));
             case IOException unused -> new Verdict.RetryWithBackoff();
             default -> new Verdict.Stop(StopReason.UNKNOWN, String.valueOf(failure));
