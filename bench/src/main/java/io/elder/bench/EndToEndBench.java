@@ -42,7 +42,8 @@ final class EndToEndBench implements Callable<Integer> {
     private static final double LATENCY_BAR_MILLIS = 2000;
     private static final double GROWTH_BAR = 1.2;
     private static final double REBUILD_BAR = 0.5;
-    private static final Duration STUCK = Duration.ofMinutes(3);
+    /** Three million records take some minutes. */
+    private static final Duration STUCK = Duration.ofMinutes(15);
 
     /** Every so many records one is looked for. */
     private static final int SAMPLE = 20;
@@ -306,11 +307,7 @@ final class EndToEndBench implements Callable<Integer> {
     private double pass(KafkaClients kafka, Connection connection, int[] numbers) throws Exception {
         int now = ++pass;
         long begun = System.nanoTime();
-        RawFeed.send(
-                kafka,
-                Arrays.stream(numbers)
-                        .mapToObj(number -> RawFeed.record(number, now, now))
-                        .toList());
+        RawFeed.send(kafka, RawFeed.those(numbers.length, i -> numbers[i], now, now));
         String run = RawFeed.record(0, now, now).getRunId();
         visible(connection, run, numbers.length);
         return (System.nanoTime() - begun) / 1e3 / numbers.length;

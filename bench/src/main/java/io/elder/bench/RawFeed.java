@@ -7,9 +7,11 @@ import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RawResource;
 import io.elder.schemas.serde.AvroSerializer;
 import java.time.Instant;
+import java.util.AbstractList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -146,10 +148,15 @@ final class RawFeed {
     }
 
     static List<RawRecord> all(int count, int pass, int content) {
-        return new java.util.AbstractList<>() {
+        return those(count, number -> number, pass, content);
+    }
+
+    /** Made as they are asked for: millions of them would not fit. */
+    static List<RawRecord> those(int count, IntUnaryOperator number, int pass, int content) {
+        return new AbstractList<>() {
             @Override
-            public RawRecord get(int number) {
-                return record(number, pass, content);
+            public RawRecord get(int index) {
+                return record(number.applyAsInt(index), pass, content);
             }
 
             @Override
