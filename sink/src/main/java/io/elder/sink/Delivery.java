@@ -151,6 +151,10 @@ final class Delivery {
                 close(connection, run, touched.get(run), careful, outcome);
             }
             supersede(connection, careful);
+            // Last: what is locked for it, another sink may have in hand.
+            for (String run : closable) {
+                ledger.forgetOlder(connection, run);
+            }
         }
         bury(outcome.refused);
         sources.values().forEach(source -> outcome.timestamps.add(source.timestamp()));

@@ -335,7 +335,6 @@ final class RunLedger {
             update.setString(3, closing.run());
             update.executeUpdate();
         }
-        forgetOlder(connection, closing.run());
         if (closing.job() == null) {
             return;
         }
@@ -386,24 +385,43 @@ final class RunLedger {
         }
     }
 
-    /** Of earlier runs of the same job, what they sealed is no longer kept, and the oldest not at all. */
-    private static void forgetOlder(Connection connection, String run) throws SQLException {
-        String earlier = "(SELECT o.run_id FROM pipeline.runs o JOIN pipeline.runs n ON n.run_id = ?"
-                + " WHERE regexp_replace(o.run_id, '[.][^.]*$', '') = regexp_replace(n.run_id, '[.][^.]*$', '')"
-                + " AND o.visible_at IS NOT NULL AND o.started_at < n.started_at";
-        // A few at each end: a long backlog goes run by run. What another sink just holds is left to it.
-        String marks = "DELETE FROM pipeline.scope_progress WHERE run_id IN " + earlier
-                + " ORDER BY o.started_at DESC LIMIT 10 FOR UPDATE OF o SKIP LOCKED)";
-        String old = earlier + " AND o.started_at < now() - interval '" + KEPT
-                + "' ORDER BY o.started_at LIMIT 100 FOR UPDATE OF o SKIP LOCKED)";
-        for (String sql : List.of(
-                marks,
-                "DELETE FROM pipeline.scope_progress WHERE run_id IN " + old,
-                "DELETE FROM pipeline.runs WHERE run_id IN " + old)) {
-            try (PreparedStatement delete = connection.prepareStatement(sql)) {
-                delete.setString(1, run);
-                delete.executeUpdate();
+    /**
+     * Of earlier runs of the job of a run that was just closed, what they sealed is no longer kept, and the oldest not at all,
+     * unless they sealed what this one has not: a person may want to know when that was read last.
+     */
+    void forgetOlder(Connection connection, String run) throws SQLException {
+        String job = run.substring(0, Math.max(run.lastIndexOf('.'), 0));
+        String earlier = "SELECT run_id FROM pipeline.runs WHERE regexp_replace(run_id, '[.][^.]*$', '') = ? AND ";
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT started_at, coalesce(sealed, '{}') FROM pipeline.runs WHERE run_id = ?")) {
+            query.setString(1, run);
+            try (ResultSet row = query.executeQuery()) {
+                if (!row.next() || row.getObject(1) == null) {
+                    return;
+                }
+                OffsetDateTime startedAt = row.getObject(1, OffsetDateTime.class);
+                String closed = earlier + "visible_at IS NOT NULL AND started_at < ?";
+                delete(connection, "scope_progress", closed + " ORDER BY started_at DESC LIMIT 10", job, startedAt);
+                String old = closed + " AND started_at < now() - interval '" + KEPT
+                        + "' AND coalesce(sealed, '{}') <@ ? ORDER BY started_at LIMIT 100";
+                delete(connection, "scope_progress", old, job, startedAt, row.getArray(2));
+                delete(connection, "runs", old, job, startedAt, row.getArray(2));
             }
+        }
+        // Known from its rows or marks only: whoever began it has been forgotten.
+        String nameless = earlier + "started_at IS NULL AND (length(run_id), run_id) < (length(?), ?)";
+        delete(connection, "scope_progress", nameless, job, run, run);
+        delete(connection, "runs", nameless, job, run, run);
+    }
+
+    private static void delete(Connection connection, String table, String runs, Object... parameters)
+            throws SQLException {
+        try (PreparedStatement delete = connection.prepareStatement(
+                "DELETE FROM pipeline." + table + " WHERE run_id = ANY (ARRAY(" + runs + " FOR UPDATE SKIP LOCKED))")) {
+            for (int i = 0; i < parameters.length; i++) {
+                delete.setObject(i + 1, parameters[i]);
+            }
+            delete.executeUpdate();
         }
     }
 

@@ -376,8 +376,9 @@ final class SinkLoopTest {
                     .isEqualTo("1.a2 1.a3");
             assertThat(site.value("SELECT string_agg(run_id, ' ') FROM pipeline.scope_progress"))
                     .isEqualTo("1.a3");
-            // A plan that is released says so in the name of its run, long after that is closed.
+            // A plan that is released says so in the name of its run, long after that is closed, or forgotten.
             site.mark("1.a2", today, 1);
+            site.mark("1.a1", 0, 1);
             runs(site, "a4", today + 2);
             assertThat(site.value("SELECT string_agg(run_id, ' ') FROM pipeline.scope_progress"))
                     .isEqualTo("1.a4");
