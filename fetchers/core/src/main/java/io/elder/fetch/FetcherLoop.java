@@ -4,6 +4,7 @@ import io.elder.runtime.Health;
 import io.elder.schemas.avro.Task;
 import io.elder.schemas.serde.AvroDeserializer;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
@@ -43,6 +44,10 @@ final class FetcherLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FetcherLoop.class);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(2);
+
+    /** What breaks again and again works in between. */
+    private static final Duration DEFECT_TOLD_FOR = Duration.ofMinutes(1);
+
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
     private final String provider;
@@ -56,6 +61,7 @@ final class FetcherLoop implements AutoCloseable {
     private final AtomicInteger running = new AtomicInteger();
     private volatile boolean isStopping;
     private volatile String trouble = "not connected to Kafka yet";
+    private Instant defectiveUntil = Instant.MIN;
 
     /** Touched by the loop's thread only. */
     private final Map<TopicPartition, Progress> assigned = new HashMap<>();
@@ -126,7 +132,12 @@ final class FetcherLoop implements AutoCloseable {
                 commit(consumer);
             } catch (RuntimeException e) {
                 // A defect, too, must not end the thread: nothing would be taken any more.
-                trouble = e instanceof KafkaException ? "Kafka: " + e.getMessage() : "a defect: " + e;
+                if (e instanceof KafkaException) {
+                    trouble = "Kafka: " + e.getMessage();
+                } else {
+                    trouble = "a defect: " + e;
+                    defectiveUntil = Instant.now().plus(DEFECT_TOLD_FOR);
+                }
                 LOG.error("{}: starting over in {}", provider, PAUSE_AFTER_FAILURE, e);
                 abandon(assigned.keySet());
                 pauseAfterFailure();
@@ -152,13 +163,19 @@ final class FetcherLoop implements AutoCloseable {
             }
             progress.taken(record.offset());
             try {
-                waiting.add(new Work(progress, record.offset(), tasks.deserialize(record.topic(), record.value())));
+                Task task = tasks.deserialize(record.topic(), record.value());
+                if (task == null) {
+                    throw new SerializationException("a record without a value (expected: a task)");
+                }
+                waiting.add(new Work(progress, record.offset(), task));
             } catch (SerializationException e) {
                 deadTasks.bury(record, e);
                 progress.done(record.offset());
             }
         }
-        trouble = null;
+        if (Instant.now().isAfter(defectiveUntil)) {
+            trouble = null;
+        }
         while (!waiting.isEmpty() && slots.tryAcquire()) {
             start(waiting.remove());
         }
@@ -291,6 +308,14 @@ final class FetcherLoop implements AutoCloseable {
         }
     }
 
+    private static Throwable innermost(Throwable failure) {
+        Throwable cause = failure;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause;
+    }
+
     private static Duration longer(Duration pause) {
         Duration twice = pause.multipliedBy(2);
         return twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
@@ -323,12 +348,13 @@ final class FetcherLoop implements AutoCloseable {
                     } catch (RuntimeException | Error e) {
                         // A defect, a class that is not there, a recursion without end. Its message may quote anything,
                         // so it is not logged; where it was thrown is.
+                        Throwable cause = innermost(e);
                         LOG.error(
                                 "run {}: doing the task again in {}: {} at {}",
                                 task.getRunId(),
                                 pause,
-                                e.getClass().getName(),
-                                e.getStackTrace());
+                                cause.getClass().getName(),
+                                cause.getStackTrace());
                         Thread.sleep(pause);
                     }
                 }

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.slf4j.MDC;
@@ -19,6 +20,7 @@ final class Lanes<T> implements AutoCloseable {
     private final BlockingQueue<Optional<T>> waiting;
     private final List<Thread> threads = new ArrayList<>();
     private final AtomicReference<Exception> failure = new AtomicReference<>();
+    private final AtomicInteger finished = new AtomicInteger();
 
     /** What one thread does; made and closed in that thread. */
     interface Lane<T> extends AutoCloseable {
@@ -46,6 +48,7 @@ final class Lanes<T> implements AutoCloseable {
             for (Optional<T> each = waiting.take(); each.isPresent(); each = waiting.take()) {
                 lane.take(each.get());
             }
+            finished.incrementAndGet();
         } catch (StoppedException | InterruptedException | RuntimeException e) {
             failure.compareAndSet(null, e);
         } catch (Error e) {
@@ -70,6 +73,10 @@ final class Lanes<T> implements AutoCloseable {
             }
         }
         throwFailure();
+        if (finished.get() < threads.size()) {
+            // Without a word, as where there is no memory for one; what it was about is not done.
+            throw new IllegalStateException("a lane has died");
+        }
     }
 
     private void put(Optional<T> each) throws StoppedException, InterruptedException {

@@ -96,7 +96,9 @@ class FetcherOnKafkaTest {
                         .getBody();
                 assertThat(sealed.getCount()).isEqualTo(OBJECTS);
                 assertSealsMatch(sealed.getAttempt());
-                await().atMost(Duration.ofSeconds(20)).until(() -> committed() == 2);
+                await().atMost(Duration.ofSeconds(20)).until(() -> committed() == 4);
+                assertThat(this.<SpecificRecord>read(topics.deadletter().name()))
+                        .hasSize(2);
                 fetchers.forEach(
                         fetcher -> assertThat(fetcher.health().reasons()).isEmpty());
             } finally {
@@ -133,7 +135,8 @@ class FetcherOnKafkaTest {
             admin.createTopics(List.of(
                             new NewTopic(topics.tasks("flock").name(), PARTITIONS, (short) 1),
                             new NewTopic(topics.raw("flock").name(), PARTITIONS, (short) 1),
-                            new NewTopic(topics.runs().name(), PARTITIONS, (short) 1)))
+                            new NewTopic(topics.runs().name(), PARTITIONS, (short) 1),
+                            new NewTopic(topics.deadletter().name(), PARTITIONS, (short) 1)))
                     .all()
                     .get();
         }
@@ -145,6 +148,9 @@ class FetcherOnKafkaTest {
         Instant now = Instant.ofEpochMilli(System.currentTimeMillis());
         try (KafkaProducer<String, SpecificRecord> producer =
                 new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), values)) {
+            // What is no task is in nobody's way.
+            producer.send(new ProducerRecord<>(topics.tasks("flock").name(), key, null))
+                    .get();
             producer.send(new ProducerRecord<>(
                             topics.tasks("flock").name(),
                             key,
