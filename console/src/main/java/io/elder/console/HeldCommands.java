@@ -92,7 +92,10 @@ final class HeldCommands {
                 "Nothing is deleted before the plan is released; the next run that reads the scope ends it."
             })
     int retire(
-            @Parameters(paramLabel = "SCOPE", description = "e.g. aws/123456789012/eu-west-1/ec2_instance")
+            @Parameters(
+                            paramLabel = "SCOPE",
+                            description =
+                                    "e.g. aws/123456789012/eu-west-1/ec2_instance, or okta/acme.okta.com/-/okta_user")
                     String scope,
             @Option(names = "--by", description = "who asks, for the record; the login name if not given") String by) {
         Optional<HeldPlans.Plan> plan = plans().retire(scope, Site.person(by));

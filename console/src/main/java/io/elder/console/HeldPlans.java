@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.Predicate;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -77,24 +78,35 @@ final class HeldPlans {
         if (plan.isWriteback()) {
             new Writebacks(kafka).tell(action, plan.id(), by);
         } else {
-            tell(plan.head().getScope(), new HeldCommand(plan.id(), action, by));
+            tell(plan.head().getScope(), new HeldCommand(plan.id(), action, by, 0));
         }
     }
 
     /**
-     * Asks for a plan of all that is live in a scope that nobody reads any more. Empty where no normalizer has made it within
-     * a while.
+     * Asks for a plan of all that is live in a scope that nobody reads any more. Empty where not all partitions of a normalizer
+     * have listed theirs within a while.
      */
-    Optional<Plan> retire(String scope, String by) {
+    Optional<Plan> retire(String which, String by) {
+        String scope;
         try {
-            ScopeKey.parse(scope);
+            scope = ScopeKey.parse(which).toString();
         } catch (IllegalArgumentException e) {
             throw new BadInput("scope: " + e.getMessage());
         }
         String id = UUID.randomUUID().toString();
-        tell(scope, new HeldCommand(id, "retire", by));
+        tell(scope, new HeldCommand(id, "retire", by, partitions()));
         Predicate<Plan> isMade = plan -> plan != null && plan.id().equals(id);
         return await(scope, isMade) ? Optional.of(read().get(scope)).filter(isMade) : Optional.empty();
+    }
+
+    private int partitions() {
+        String topic = kafka.topics().verdicts().name();
+        try (Admin admin = Site.admin(kafka)) {
+            return Kafka.answer(admin.describeTopics(List.of(topic)).allTopicNames())
+                    .get(topic)
+                    .partitions()
+                    .size();
+        }
     }
 
     private void tell(String scope, HeldCommand command) {
@@ -180,8 +192,8 @@ final class HeldPlans {
                     .put("kind", head.getKind())
                     .put("run_id", head.getRunId())
                     .put("state", state())
-                    .put("deletions", summary.getDeletions() < 0 ? keys().size() : summary.getDeletions())
-                    .put("live", summary.getLive() < 0 ? keys().size() : summary.getLive())
+                    .put("deletions", summary.getDeletions())
+                    .put("live", summary.getLive())
                     .put("budget", summary.getBudget())
                     .put("by", summary.getBy())
                     .put("reason", summary.getReason())

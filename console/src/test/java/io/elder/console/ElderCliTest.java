@@ -216,7 +216,7 @@ class ElderCliTest {
         new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
         assertThat(sent).hasSize(1);
         assertThat(sent.getFirst().getScope()).isEqualTo(SCOPE);
-        assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol"));
+        assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol", 0));
 
         assertThat(run("held", "retire", "of no form").code()).isEqualTo(2);
         Run retired = run("held", "retire", SCOPE, "--by=carol");
@@ -226,6 +226,7 @@ class ElderCliTest {
         new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
         HeldCommand asked = (HeldCommand) sent.getLast().getBody();
         assertThat(asked.getAction() + " by " + asked.getBy()).isEqualTo("retire by carol");
+        assertThat(asked.getPartitions()).isEqualTo(2);
     }
 
     @Test

@@ -4,7 +4,6 @@ import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
 import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.ScopeState;
-import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
@@ -32,8 +31,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
     static final String SUPERSEDED = "superseded by newer run";
-    /** In the place of counts that nobody has yet: as many as the partitions will list. */
-    private static final long AS_LISTED = -1;
+    /** In the place of a run, in reports on what a scope that is retired has. */
+    static final String RETIRED = "retired";
 
     private static final Duration EXPIRY_CHECK = Duration.ofMinutes(1);
 
@@ -115,6 +114,11 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             scopes.put(scope, new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
             return;
         }
+        if (report.getRunId().equals(RETIRED)) {
+            holdRetired(scope, state, report, reports, now);
+            scopes.put(scope, new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
+            return;
+        }
         boolean settled = decide(scope, state, report, reports, now);
         long at = report.getObservedAt().toEpochMilli();
         scopes.put(
@@ -143,8 +147,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                     now);
             return false;
         }
-        long live = reports.stream().mapToLong(PartitionReport::getLive).sum();
-        long vanished = reports.stream().mapToLong(PartitionReport::getVanished).sum();
+        long live = live(reports);
+        long vanished = vanished(reports);
         long budget = settings.budget(live);
         supersede(scope, now);
         Optional<String> conflict =
@@ -157,22 +161,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         String planId = UUID.nameUUIDFromBytes(
                         (scope + " " + report.getRunId() + " " + report.getAttempt()).getBytes(StandardCharsets.UTF_8))
                 .toString();
-        OpenPlan plan = new OpenPlan(
-                planId,
-                report.getRunId(),
-                report.getAttempt(),
-                report.getProvider(),
-                report.getKind(),
-                report.getObservedAt().toEpochMilli(),
-                now,
-                now + settings.heldExpiry().toMillis(),
-                live,
-                vanished,
-                budget,
-                report.getRawPartitions());
-        plans.put(scope, plan);
         tally.scope(report.getProvider(), "held");
-        summary(scope, plan, "held", null, conflict.orElse(null), now);
+        hold(scope, report.getRunId(), report, planId, reports, budget, conflict.orElse(null), now);
         verdict(
                 scope,
                 report,
@@ -182,6 +172,40 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         + " resources vanished (expected: at most " + budget + ")",
                 now);
         return true;
+    }
+
+    private void hold(
+            String scope,
+            String runId,
+            SealReport report,
+            String planId,
+            List<PartitionReport> reports,
+            long budget,
+            String reason,
+            long now) {
+        OpenPlan plan = new OpenPlan(
+                planId,
+                runId,
+                report.getAttempt(),
+                report.getProvider(),
+                report.getKind(),
+                report.getObservedAt().toEpochMilli(),
+                now,
+                now + settings.heldExpiry().toMillis(),
+                live(reports),
+                vanished(reports),
+                budget,
+                report.getRawPartitions());
+        plans.put(scope, plan);
+        summary(scope, plan, "held", null, reason, now);
+    }
+
+    private static long live(List<PartitionReport> reports) {
+        return reports.stream().mapToLong(PartitionReport::getLive).sum();
+    }
+
+    private static long vanished(List<PartitionReport> reports) {
+        return reports.stream().mapToLong(PartitionReport::getVanished).sum();
     }
 
     private void supersede(String scope, long now) {
@@ -234,34 +258,41 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         }
     }
 
-    /** Nobody reads the scope any more, so no seal will ever tell what vanished: all of it awaits a person's word. */
+    /**
+     * Nobody reads the scope any more, so no seal will ever tell what vanished: all of it awaits a person's word, once every
+     * partition has listed what it has.
+     */
     private void retire(Record<byte[], byte[]> in, String scope, HeldCommand command) {
         ScopeState state = scopes.get(scope);
-        if (state == null || state.getDecidedRun().isEmpty()) {
-            String problem = "scope: " + scope + " (expected: one that a run has sealed)";
+        if (state == null || state.getDecidedRun().isEmpty() || command.getPartitions() < 1) {
+            String problem = command.getPartitions() < 1
+                    ? "partitions: " + command.getPartitions() + " (expected: those of the topic of verdicts)"
+                    : "scope: " + scope + " (expected: one that a run has sealed)";
             letters.send(in, new IllegalArgumentException(problem), problem);
             return;
         }
-        long now = in.timestamp();
-        ScopeKey key = ScopeKey.parse(scope);
+        supersede(scope, in.timestamp());
+        forward(
+                new Verdict(
+                        scope,
+                        state.getDecidedRun(),
+                        command.getPlanId(),
+                        // What was seen after the last run that was decided on stays.
+                        Instant.ofEpochMilli(state.getDecidedAt() + 1),
+                        "retire",
+                        command.getPlanId(),
+                        "asked for by " + command.getBy(),
+                        command.getPartitions()),
+                in.timestamp());
+    }
+
+    private void holdRetired(
+            String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
+        if (report.getObservedAt().toEpochMilli() <= state.getDecidedAt()) {
+            return; // somebody has read it meanwhile
+        }
         supersede(scope, now);
-        OpenPlan plan = new OpenPlan(
-                command.getPlanId(),
-                state.getDecidedRun(),
-                "",
-                key.provider(),
-                key.kind(),
-                now,
-                now,
-                now + settings.heldExpiry().toMillis(),
-                AS_LISTED,
-                AS_LISTED,
-                0L,
-                0);
-        plans.put(scope, plan);
-        String reason = "to be retired, says " + command.getBy();
-        summary(scope, plan, "held", null, reason, now);
-        forward(verdict(scope, plan, "retire", reason), now);
+        hold(scope, state.getDecidedRun(), report, report.getAttempt(), reports, 0, "the scope is to be retired", now);
     }
 
     private void expire(long now) {
@@ -275,19 +306,17 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void close(String scope, OpenPlan plan, String outcome, String state, String by, long now) {
         plans.delete(scope);
         summary(scope, plan, state, by, null, now);
-        forward(verdict(scope, plan, outcome, by == null ? null : "by " + by), now);
-    }
-
-    private static Verdict verdict(String scope, OpenPlan plan, String outcome, String reason) {
-        return new Verdict(
-                scope,
-                plan.getRunId(),
-                plan.getAttempt(),
-                Instant.ofEpochMilli(plan.getObservedAt()),
-                outcome,
-                plan.getPlanId(),
-                reason,
-                plan.getRawPartitions());
+        forward(
+                new Verdict(
+                        scope,
+                        plan.getRunId(),
+                        plan.getAttempt(),
+                        Instant.ofEpochMilli(plan.getObservedAt()),
+                        outcome,
+                        plan.getPlanId(),
+                        by == null ? null : "by " + by,
+                        plan.getRawPartitions()),
+                now);
     }
 
     private void verdict(String scope, SealReport report, String outcome, String planId, String reason, long now) {

@@ -104,7 +104,7 @@ public final class NormalizerTopology {
                         OBSERVATIONS,
                         CARRIED_OUT)
                 .addSink(PERSONS, topics.persons().name(), key, inventory, OBSERVATIONS, CARRIED_OUT)
-                .addSink(REPORTS, topics.scopes().name(), key, reports, OBSERVATIONS)
+                .addSink(REPORTS, topics.scopes().name(), key, reports, OBSERVATIONS, CARRIED_OUT)
                 .addSink(HELD_ITEMS, topics.held().name(), key, held, CARRIED_OUT)
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)
                 .addSource("scopes", in, in, topics.scopes().name())

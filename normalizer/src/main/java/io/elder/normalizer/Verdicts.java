@@ -9,7 +9,9 @@ import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.HeldItems;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.ScopeMark;
+import io.elder.schemas.avro.SealReport;
 import io.elder.schemas.avro.Verdict;
 import java.time.Duration;
 import java.time.Instant;
@@ -74,7 +76,9 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             case "retire" -> {
                 dropPlans(verdict.getScope(), now);
                 // The claims on what others see too end with the rest: nothing will end them later.
-                hold(verdict, unseen(verdict, false), now);
+                List<String> keys = unseen(verdict, false);
+                hold(verdict, keys, now);
+                report(verdict, keys.size(), now);
             }
             case "fail" -> mark(verdict, "failed", 0, 0, now);
             case "release" -> {
@@ -112,6 +116,8 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     private long end(Verdict verdict, List<String> keys, long now) {
         String scope = verdict.getScope();
         long at = verdict.getObservedAt().toEpochMilli();
+        // What a person lets go may have been seen last long ago: it is kept from then on.
+        long buried = verdict.getOutcome().equals("release") ? Math.max(at, now) : at;
         long deleted = 0;
         for (String key : keys) {
             ResourceState resource = stores.resources().get(key);
@@ -136,7 +142,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                     continue;
                 }
                 outputs.add(Stores.deleted(output, at));
-                stores.graves().put(Stores.grave(at, key), Stores.NOTHING);
+                stores.graves().put(Stores.grave(buried, key), Stores.NOTHING);
                 rows.send(output, Stores.deletion(output, scope, verdict.getRunId(), at), now);
             }
             stores.put(key, new ResourceState(Math.max(at, resource.getObservedAt()), claims, outputs));
@@ -182,6 +188,25 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                     NormalizerTopology.HELD_ITEMS);
         }
         return keys.size();
+    }
+
+    private void report(Verdict verdict, int listed, long now) {
+        ScopeKey scope = ScopeKey.parse(verdict.getScope());
+        SealReport report = SealReport.newBuilder()
+                .setRunId(Judge.RETIRED)
+                .setAttempt(verdict.getPlanId())
+                .setProvider(scope.provider())
+                .setKind(scope.kind())
+                .setObservedAt(verdict.getObservedAt())
+                .setRawPartition(context.taskId().partition())
+                .setRawPartitions(verdict.getRawPartitions())
+                .setExpected(0)
+                .setArrived(0)
+                .setLive(listed)
+                .setVanished(listed)
+                .build();
+        ScopeEvent event = new ScopeEvent(verdict.getScope(), Instant.ofEpochMilli(now), report);
+        context.forward(new Record<Object, Object>(verdict.getScope(), event, now), NormalizerTopology.REPORTS);
     }
 
     private static String itemsKey(String scope, int partition, int part) {

@@ -332,6 +332,8 @@ class NormalizerTopologyTest {
         assertThat(rows()).isEmpty();
         command("p", "release");
         assertThat(deletions()).hasSize(4).noneMatch(record -> record.getKey().contains("shared"));
+        driver.advanceWallClockTime(Duration.ofHours(1));
+        assertThat(inventory.readKeyValuesToList()).isEmpty();
         // Nobody else sees it then: the claim of the retired scope must not keep it for ever.
         seal(OTHER_SCOPE, 10, 0);
         assertThat(deletions()).hasSize(2).allMatch(record -> record.getKey().contains("shared"));
@@ -349,6 +351,32 @@ class NormalizerTopologyTest {
         command("p", "release");
         assertThat(deletions()).isEmpty();
         assertThat(letters.readValuesToList()).hasSize(1);
+    }
+
+    @Test
+    void whatWasSeenSinceTheLastSealIsNotRetired() {
+        run(1, "alice", "bob");
+        see("bob", 3);
+        command("p", "retire");
+        see("alice", 3);
+        command("p", "release");
+        assertThat(deletions()).isEmpty();
+    }
+
+    @Test
+    void aScopeIsNotRetiredBeforeEveryPartitionHasListedWhatItHas() {
+        run(1, "alice", "bob");
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(9), new HeldCommand("p", "retire", "carol", 2)), at(9));
+        assertThat(states()).isEmpty();
+        command("p", "release");
+        assertThat(deletions()).isEmpty();
+        SealReport other =
+                new SealReport("retired", "p", "ldap", "ldap_user", at(1).plusMillis(1), 1, 2, 0L, 0L, 5L, 5L);
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(9), other), at(9));
+        HeldSummary summary = (HeldSummary) held.readValuesToList().getLast().getBody();
+        assertThat(summary.getDeletions()).isEqualTo(7);
+        command("p", "release");
+        assertThat(deletions()).hasSize(4);
     }
 
     @Test
@@ -645,7 +673,7 @@ class NormalizerTopologyTest {
     }
 
     private void command(String plan, String action) {
-        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(9), new HeldCommand(plan, action, "carol")), at(9));
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(9), new HeldCommand(plan, action, "carol", 1)), at(9));
     }
 
     private static RawRecord record(String scope, int minute, Object body) {
