@@ -116,7 +116,7 @@ public final class ConnectivityCheck {
     }
 
     private static String words(Provider<?> provider, Exception failure) {
-        return switch (failure instanceof ReadFailure read ? read.verdict() : provider.classify(failure)) {
+        return switch (Verdict.on(failure, provider)) {
             case Verdict.Stop stop -> stop.reason().label() + ": " + stop.message();
             case Verdict.Gone unused -> notFound(failure);
             default ->

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.elder.runtime.Redactor;
 import io.elder.runtime.Settings;
-import io.elder.runtime.SettingsException;
 import io.elder.schemas.ResourceKey;
 import io.elder.schemas.ScopeKey;
 import io.elder.schemas.avro.FetchTask;
@@ -740,16 +739,13 @@ public final class TaskRunner<C extends AutoCloseable> implements AutoCloseable 
 
         private Verdict verdict(Exception failure) {
             return switch (failure) {
-                case ReadFailure e -> e.verdict();
                 case GivenUpException e -> new Verdict.Stop(e.reason(), message(e));
-                case BadConfigurationException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
-                case SettingsException e -> new Verdict.Stop(StopReason.BAD_CONFIGURATION, message(e));
                 case RepeatedCursorException e -> new Verdict.Stop(StopReason.REPEATED_CURSOR, message(e));
                 case MissingIdException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 case RecordTooBigException e -> new Verdict.Stop(StopReason.BAD_RESPONSE, message(e));
                 // Only the job's configuration is read by SQL.
                 case SQLException unused -> new Verdict.RetryWithBackoff();
-                default -> provider.classify(failure);
+                default -> Verdict.on(failure, provider);
             };
         }
 

@@ -1,5 +1,6 @@
 package io.elder.fetch;
 
+import io.elder.runtime.SettingsException;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -28,6 +29,16 @@ public sealed interface Verdict {
 
     /** Trying again does not help. */
     record Stop(StopReason reason, String message) implements Verdict {}
+
+    /** The verdict on what a provider threw: the failure's own where it knows, else the provider's. */
+    static Verdict on(Throwable failure, Provider<?> provider) {
+        return switch (failure) {
+            case ReadFailure e -> e.verdict();
+            case BadConfigurationException e -> new Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
+            case SettingsException e -> new Stop(StopReason.BAD_CONFIGURATION, e.getMessage());
+            default -> provider.classify(failure);
+        };
+    }
 
     /**
      * The verdict on a throttled request, by the header {@code Retry-After} of its answer.

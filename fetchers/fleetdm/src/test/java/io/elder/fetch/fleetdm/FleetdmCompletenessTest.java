@@ -190,7 +190,7 @@ class FleetdmCompletenessTest {
                         provider.identity(client);
                     }
                 })
-                .satisfies(e -> assertThat(provider.classify(e))
+                .satisfies(e -> assertThat(Verdict.on(e, provider))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.message())
                                 .contains("global role observer", "/api/v1/fleet/hosts: 403: Permission Denied")));
     }

@@ -106,7 +106,7 @@ class GoogleWorkspaceRightsTest {
                     "GET /admin/directory/v1/users?customer=my_customer&pageToken=old",
                     error(400, "invalid", "Invalid Input: page token"));
             assertThatThrownBy(() -> client.page(Area.USERS, "/users?customer=my_customer", "users", 500, "old"))
-                    .satisfies(e -> assertThat(provider.classify(e)).isInstanceOf(Verdict.StartOver.class));
+                    .satisfies(e -> assertThat(Verdict.on(e, provider)).isInstanceOf(Verdict.StartOver.class));
         }
     }
 
@@ -201,7 +201,7 @@ class GoogleWorkspaceRightsTest {
 
     private void assertStops(Attempt attempt, String reason, String said) {
         assertThatThrownBy(attempt::make)
-                .satisfies(e -> assertThat(provider.classify(e)).isInstanceOfSatisfying(Verdict.Stop.class, stop -> {
+                .satisfies(e -> assertThat(Verdict.on(e, provider)).isInstanceOfSatisfying(Verdict.Stop.class, stop -> {
                     assertThat(stop.reason().label()).as(stop.message()).isEqualTo(reason);
                     assertThat(stop.message()).contains(said);
                 }));

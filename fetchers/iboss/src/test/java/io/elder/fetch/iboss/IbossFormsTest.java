@@ -161,7 +161,7 @@ class IbossFormsTest {
                         provider.identity(client);
                     }
                 })
-                .satisfies(e -> assertThat(provider.classify(e))
+                .satisfies(e -> assertThat(Verdict.on(e, provider))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(
                                         stop.reason().label() + ": " + stop.message())
                                 .isEqualTo("forbidden: GET /api/v1/groups: 403: no right")));

@@ -105,7 +105,7 @@ class SimulatedIbossTest {
             assertThat(provider.identity(client)).isEqualTo("elder@example.com at the gateway of tenant example");
             iboss.endSessions();
             assertThatThrownBy(() -> client.get(Listing.USERS))
-                    .satisfies(e -> assertThat(provider.classify(e)).isInstanceOf(Verdict.StartOver.class));
+                    .satisfies(e -> assertThat(Verdict.on(e, provider)).isInstanceOf(Verdict.StartOver.class));
         }
         try (IbossClient client = provider.connect(settings)) {
             assertThat(client.get(Listing.USERS).path("users")).isNotEmpty();

@@ -85,7 +85,8 @@ class KubernetesInstalledServersTest {
             assertThatThrownBy(() -> cluster.page(PATH, "k8s_config_map", Detail.WHOLE, first.next()))
                     .isInstanceOf(KubernetesFailure.class)
                     .hasMessageContaining("410")
-                    .satisfies(failure -> assertThat(provider.classify(failure)).isInstanceOf(Verdict.StartOver.class));
+                    .satisfies(
+                            failure -> assertThat(Verdict.on(failure, provider)).isInstanceOf(Verdict.StartOver.class));
         }
         assertThat(names(10)).hasSize(MAPS);
     }
@@ -93,7 +94,7 @@ class KubernetesInstalledServersTest {
     @Test
     void aTokenThatNobodyHasIsRefused() {
         assertThatThrownBy(() -> provider.connect(settings("nobody-has-this-one", 10)))
-                .satisfies(failure -> assertThat(provider.classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, provider))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
                                 .isEqualTo(StopReason.BAD_CREDENTIALS)));
     }
@@ -103,7 +104,7 @@ class KubernetesInstalledServersTest {
         try (KubernetesClusters clusters = provider.connect(settings("stranger-token-of-the-tests", 10))) {
             assertThat(provider.identity(clusters)).startsWith("test: Kubernetes v1.33.13 as stranger");
             assertThatThrownBy(() -> clusters.cluster("test").page("/api/v1/secrets", "k8s_secret", Detail.WHOLE, null))
-                    .satisfies(failure -> assertThat(provider.classify(failure))
+                    .satisfies(failure -> assertThat(Verdict.on(failure, provider))
                             .isEqualTo(new Verdict.Stop(
                                     StopReason.FORBIDDEN,
                                     "GET /api/v1/secrets: 403: secrets is forbidden: User \"stranger\" cannot list resource"
@@ -116,7 +117,7 @@ class KubernetesInstalledServersTest {
         assertThatThrownBy(() -> provider.connect(Settings.of(Map.of(
                         "KUBERNETES_KUBECONFIG",
                         KubernetesProviderTest.kubeconfig(server(), "admin-token-of-the-tests")))))
-                .satisfies(failure -> assertThat(provider.classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, provider))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
                                 .isEqualTo(StopReason.TLS)));
     }

@@ -40,7 +40,7 @@ final class Fetched {
 
     /** What the provider makes of the failure to read everything. */
     static Verdict failure(Map<String, String> settings) {
-        return new LdapProvider().classify(thrown(settings));
+        return Verdict.on(thrown(settings), new LdapProvider());
     }
 
     static Exception thrown(Map<String, String> settings) {

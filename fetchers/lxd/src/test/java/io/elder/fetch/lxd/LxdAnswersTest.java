@@ -116,7 +116,7 @@ class LxdAnswersTest {
         vendor.on("GET /1.0", "server-untrusted.json");
         assertThatThrownBy(() -> new LxdProvider().connect(Settings.of(LxdVendor.settings(vendor.url()))))
                 .hasMessageContaining("lxc config trust add")
-                .satisfies(failure -> assertThat(new LxdProvider().classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, new LxdProvider()))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
                                 .isEqualTo(StopReason.BAD_CREDENTIALS)));
     }
@@ -268,7 +268,7 @@ class LxdAnswersTest {
 
     private static void assertRefused(Map<String, String> settings, String words) {
         assertThatThrownBy(() -> new LxdProvider().connect(Settings.of(settings)))
-                .satisfies(failure -> assertThat(new LxdProvider().classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, new LxdProvider()))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> {
                             assertThat(stop.reason()).isEqualTo(StopReason.TLS);
                             assertThat(stop.message()).contains(words);

@@ -133,7 +133,7 @@ class LxdInstalledServerTest {
 
     private static void assertRefused(Map<String, String> settings, String reason, String words) {
         assertThatThrownBy(() -> new LxdProvider().connect(Settings.of(settings)))
-                .satisfies(failure -> assertThat(new LxdProvider().classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, new LxdProvider()))
                         .isInstanceOfSatisfying(Verdict.Stop.class, stop -> {
                             assertThat(stop.reason().label()).isEqualTo(reason);
                             assertThat(stop.message()).contains(words);

@@ -112,12 +112,12 @@ class VcenterInstalledServerTest {
     @Test
     void aWrongPasswordAndACertificateOfSomebodyElseAreToldApart() {
         assertThatThrownBy(() -> new VcenterProvider().connect(settings(Map.of("VCENTER_PASSWORD", "wrong"))))
-                .satisfies(failure -> assertThat(new VcenterProvider().classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, new VcenterProvider()))
                         .isInstanceOfSatisfying(
                                 Verdict.Stop.class,
                                 stop -> assertThat(stop.reason().label()).isEqualTo("bad_credentials")));
         assertThatThrownBy(() -> new VcenterProvider().connect(settings(Map.of("VCENTER_CA_FILE", ""))))
-                .satisfies(failure -> assertThat(new VcenterProvider().classify(failure))
+                .satisfies(failure -> assertThat(Verdict.on(failure, new VcenterProvider()))
                         .isInstanceOfSatisfying(
                                 Verdict.Stop.class,
                                 stop -> assertThat(stop.reason().label()).isEqualTo("tls")));
