@@ -31,6 +31,11 @@ public final class ReadFailure extends IOException {
         return new ReadFailure(new Verdict.StartOver(), message, cause);
     }
 
+    /** @param cause null if there is none that says more */
+    public static ReadFailure of(Verdict verdict, String message, Throwable cause) {
+        return new ReadFailure(verdict, message, cause);
+    }
+
     Verdict verdict() {
         return verdict;
     }

@@ -17,6 +17,7 @@ import com.azure.identity.DefaultAzureCredentialBuilder;
 import com.azure.identity.ManagedIdentityCredentialBuilder;
 import com.microsoft.aad.msal4j.MsalException;
 import com.microsoft.aad.msal4j.MsalServiceException;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import java.io.IOException;
@@ -154,15 +155,12 @@ final class AzureCredentials implements TokenSource {
         return new ConfigurationBuilder(nothing, nothing, unused -> environment).build();
     }
 
-    private static LoginFailure failure(RuntimeException e) {
+    private static ReadFailure failure(RuntimeException e) {
         String said = said(e);
-        LoginFailure failure = new LoginFailure(verdict(e, said), said);
         Throwable root = root(e);
-        if (root instanceof IOException || root instanceof UnresolvedAddressException) {
-            // How far a connection got is told from it; the library's own would say the rest over and over.
-            failure.initCause(root);
-        }
-        return failure;
+        // How far a connection got is told from it; the library's own would say the rest over and over.
+        boolean isOfConnection = root instanceof IOException || root instanceof UnresolvedAddressException;
+        return ReadFailure.of(verdict(e, said), said, isOfConnection ? root : null);
     }
 
     private static Verdict verdict(RuntimeException e, String said) {

@@ -8,6 +8,7 @@ import io.elder.fetch.Out;
 import io.elder.fetch.Page;
 import io.elder.fetch.Partition;
 import io.elder.fetch.Provider;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
 import io.elder.fetch.Resource;
 import io.elder.fetch.StopReason;
@@ -119,11 +120,9 @@ public final class AzureProvider implements Provider<AzureClient> {
             });
         }
         if (ids.isEmpty()) {
-            throw new LoginFailure(
-                    new Verdict.Stop(
-                            StopReason.FORBIDDEN,
-                            "no subscription that is enabled can be read (expected: the role Reader on one or more)"),
-                    "no subscription");
+            throw ReadFailure.stop(
+                    StopReason.FORBIDDEN,
+                    "no subscription that is enabled can be read (expected: the role Reader on one or more)");
         }
         return ids.stream().distinct().map(Partition::global).toList();
     }
@@ -168,7 +167,6 @@ public final class AzureProvider implements Provider<AzureClient> {
     @Override
     public Verdict classify(Throwable failure) {
         return switch (failure) {
-            case LoginFailure login -> login.verdict();
             case HttpFailure answer -> classify(answer);
             case SSLException e -> new Verdict.Stop(StopReason.TLS, String.valueOf(e.getMessage()));
             case IOException unused -> new Verdict.RetryWithBackoff();

@@ -8,6 +8,7 @@ import com.azure.core.http.jdk.httpclient.JdkHttpClientBuilder;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
+import io.elder.fetch.ReadFailure;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.Verdict;
 import io.elder.fetch.testkit.LocalTls;
@@ -112,9 +113,9 @@ class AzureCredentialsTest {
     void anAuthorityThatIsUnwellIsAskedAgainByWhoeverWantedTheToken() {
         refuse(503, "temporarily_unavailable", "try later");
         AzureCredentials credentials = credentials(Map.of("AZURE_CLIENT_SECRET", SECRET));
-        assertThatThrownBy(credentials::token)
-                .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                        .isInstanceOf(Verdict.RetryWithBackoff.class));
+        assertThatThrownBy(credentials::token).isInstanceOfSatisfying(ReadFailure.class, failure -> assertThat(
+                        Verdict.on(failure, new AzureProvider()))
+                .isInstanceOf(Verdict.RetryWithBackoff.class));
     }
 
     @Test
@@ -125,19 +126,19 @@ class AzureCredentialsTest {
                 "AZURE_CLIENT_SECRET", SECRET,
                 "AZURE_AUTHORITY_HOST", "https://localhost:1"));
         AzureCredentials credentials = new AzureCredentials(AzureSettings.from(settings), http());
-        assertThatThrownBy(credentials::token)
-                .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                        .isInstanceOf(Verdict.RetryWithBackoff.class));
+        assertThatThrownBy(credentials::token).isInstanceOfSatisfying(ReadFailure.class, failure -> assertThat(
+                        Verdict.on(failure, new AzureProvider()))
+                .isInstanceOf(Verdict.RetryWithBackoff.class));
     }
 
     @Test
     void anAuthorityThatIsNotTrustedIsGivenNothing() {
         AzureCredentials credentials = new AzureCredentials(
                 settings(Map.of("AZURE_CLIENT_SECRET", SECRET)), new JdkHttpClientBuilder().build());
-        assertThatThrownBy(credentials::token)
-                .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                        .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
-                                .isEqualTo(StopReason.TLS)));
+        assertThatThrownBy(credentials::token).isInstanceOfSatisfying(ReadFailure.class, failure -> assertThat(
+                        Verdict.on(failure, new AzureProvider()))
+                .isInstanceOfSatisfying(
+                        Verdict.Stop.class, stop -> assertThat(stop.reason()).isEqualTo(StopReason.TLS)));
         assertThat(bodies).isEmpty();
     }
 
@@ -186,26 +187,26 @@ class AzureCredentialsTest {
                         "AZURE_CLIENT_CERTIFICATE_PASSWORD",
                         "another-password"))) {
             AzureCredentials credentials = credentials(wrong);
-            assertThatThrownBy(credentials::token)
-                    .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                            .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
-                                    .as(stop.message())
-                                    .isEqualTo(StopReason.BAD_CONFIGURATION)));
+            assertThatThrownBy(credentials::token).isInstanceOfSatisfying(ReadFailure.class, failure -> assertThat(
+                            Verdict.on(failure, new AzureProvider()))
+                    .isInstanceOfSatisfying(Verdict.Stop.class, stop -> assertThat(stop.reason())
+                            .as(stop.message())
+                            .isEqualTo(StopReason.BAD_CONFIGURATION)));
         }
         assertThat(paths).isEmpty();
     }
 
     private static void assertStops(StopReason reason, String message) {
         AzureCredentials credentials = credentials(Map.of("AZURE_CLIENT_SECRET", SECRET));
-        assertThatThrownBy(credentials::token)
-                .isInstanceOfSatisfying(LoginFailure.class, failure -> assertThat(failure.verdict())
-                        .isInstanceOfSatisfying(Verdict.Stop.class, stop -> {
-                            assertThat(stop.reason()).isEqualTo(reason);
-                            assertThat(stop.message())
-                                    .startsWith(message)
-                                    .doesNotContain(SECRET)
-                                    .doesNotContain("Trace");
-                        }));
+        assertThatThrownBy(credentials::token).isInstanceOfSatisfying(ReadFailure.class, failure -> assertThat(
+                        Verdict.on(failure, new AzureProvider()))
+                .isInstanceOfSatisfying(Verdict.Stop.class, stop -> {
+                    assertThat(stop.reason()).isEqualTo(reason);
+                    assertThat(stop.message())
+                            .startsWith(message)
+                            .doesNotContain(SECRET)
+                            .doesNotContain("Trace");
+                }));
     }
 
     private static void refuse(int with, String error, String description) {
