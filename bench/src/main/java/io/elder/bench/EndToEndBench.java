@@ -42,6 +42,7 @@ final class EndToEndBench implements Callable<Integer> {
     private static final double LATENCY_BAR_MILLIS = 2000;
     private static final double GROWTH_BAR = 1.2;
     private static final double REBUILD_BAR = 0.5;
+
     /** Three million records take some minutes. */
     private static final Duration STUCK = Duration.ofMinutes(15);
 

@@ -98,15 +98,15 @@ final class HeldCommands {
                                     "e.g. aws/123456789012/eu-west-1/ec2_instance, or okta/acme.okta.com/-/okta_user")
                     String scope,
             @Option(names = "--by", description = "who asks, for the record; the login name if not given") String by) {
-        Optional<HeldPlans.Plan> plan = plans().retire(scope, Site.person(by));
+        Optional<String> plan = plans().retire(scope, Site.person(by));
         if (plan.isEmpty()) {
             terminal.say(
                     "elder: no normalizer has made a plan for " + scope + " yet, or a run that reads it has ended it"
                             + " (elder held list --all). If it never was a scope, it is told in elder deadletter list");
             return 1;
         }
-        terminal.line("plan " + plan.get().id() + " lists all of " + scope + ": see elder held show "
-                + plan.get().id() + ", then elder held release or reject it");
+        terminal.line("plan " + plan.get() + " lists all of " + scope + ": see elder held show " + plan.get()
+                + ", then elder held release or reject it");
         return 0;
     }
 

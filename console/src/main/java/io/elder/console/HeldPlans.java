@@ -83,10 +83,11 @@ final class HeldPlans {
     }
 
     /**
-     * Asks for a plan of all that is live in a scope that nobody reads any more. Empty where not all partitions of a normalizer
-     * have listed theirs within a while.
+     * Asks for a plan of all that is live in a scope that nobody reads any more.
+     *
+     * @return its id; empty where not all partitions of a normalizer have listed theirs within a while
      */
-    Optional<Plan> retire(String which, String by) {
+    Optional<String> retire(String which, String by) {
         String scope;
         try {
             scope = ScopeKey.parse(which).toString();
@@ -95,8 +96,8 @@ final class HeldPlans {
         }
         String id = UUID.randomUUID().toString();
         tell(scope, new HeldCommand(id, "retire", by, partitions()));
-        Predicate<Plan> isMade = plan -> plan != null && plan.id().equals(id);
-        return await(scope, isMade) ? Optional.of(read().get(scope)).filter(isMade) : Optional.empty();
+        boolean isMade = await(scope, plan -> plan != null && plan.id().equals(id));
+        return isMade ? Optional.of(id) : Optional.empty();
     }
 
     private int partitions() {

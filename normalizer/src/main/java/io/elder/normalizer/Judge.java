@@ -4,6 +4,7 @@ import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
 import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.ScopeState;
+import io.elder.schemas.RunId;
 import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
@@ -31,6 +32,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
     static final String SUPERSEDED = "superseded by newer run";
+
     /** In the place of a run, in reports on what a scope that is retired has. */
     static final String RETIRED = "retired";
 
@@ -114,12 +116,12 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             scopes.put(scope, new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
             return;
         }
+        boolean settled = false;
         if (report.getRunId().equals(RETIRED)) {
             holdRetired(scope, state, report, reports, now);
-            scopes.put(scope, new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
-            return;
+        } else {
+            settled = decide(scope, state, report, reports, now);
         }
-        boolean settled = decide(scope, state, report, reports, now);
         long at = report.getObservedAt().toEpochMilli();
         scopes.put(
                 scope,
@@ -218,18 +220,14 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
 
     /** What one job reads is no proof against what another has read: each would delete the other's rows, run by run. */
     private static Optional<String> conflict(String lastRun, String run) {
-        String last = job(lastRun);
-        String now = job(run);
+        // Not parsed: a run id of another form must not stop what follows.
+        String last = RunId.jobKeyOf(lastRun);
+        String now = RunId.jobKeyOf(run);
         return last.isEmpty() || last.equals(now)
                 ? Optional.empty()
                 : Optional.of("the scope was last read by job " + last
                         + ": two jobs must not share a scope (expected: job " + now
                         + "; if it has replaced the other, its next run deletes, or the release of this plan)");
-    }
-
-    private static String job(String runId) {
-        // Empty where nothing was decided yet. Not parsed: a run id of another form must not stop what follows.
-        return runId.substring(0, Math.max(runId.lastIndexOf('.'), 0));
     }
 
     private void fail(String scope, SealReport report, String reason, long now) {

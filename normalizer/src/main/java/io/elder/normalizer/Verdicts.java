@@ -76,9 +76,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             case "retire" -> {
                 dropPlans(verdict.getScope(), now);
                 // The claims on what others see too end with the rest: nothing will end them later.
-                List<String> keys = unseen(verdict, false);
-                hold(verdict, keys, now);
-                report(verdict, keys.size(), now);
+                report(verdict, hold(verdict, unseen(verdict, false), now), now);
             }
             case "fail" -> mark(verdict, "failed", 0, 0, now);
             case "release" -> {
@@ -190,7 +188,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         return keys.size();
     }
 
-    private void report(Verdict verdict, int listed, long now) {
+    private void report(Verdict verdict, long listed, long now) {
         ScopeKey scope = ScopeKey.parse(verdict.getScope());
         SealReport report = SealReport.newBuilder()
                 .setRunId(Judge.RETIRED)

@@ -30,6 +30,11 @@ public record RunId(String jobKey, String suffix) {
         return new RunId(runId.substring(0, dot), runId.substring(dot + 1));
     }
 
+    /** The job key of what need not be a run id of this form: empty where it has none. */
+    public static String jobKeyOf(String runId) {
+        return runId.substring(0, Math.max(runId.lastIndexOf('.'), 0));
+    }
+
     /** The job key of the connector that the environment configures for this provider. */
     public static String connectorKey(String provider) {
         return CONNECTOR + provider;

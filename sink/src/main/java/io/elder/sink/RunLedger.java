@@ -41,6 +41,11 @@ final class RunLedger {
     /** Twice as long as the topic of runs can say again that one began, which would open it again. */
     private static final String KEPT = "180 days";
 
+    private static final String MARKS = "DELETE FROM pipeline.scope_progress WHERE run_id = ANY (%s)";
+    private static final String RUNS_AND_MARKS =
+            "WITH gone AS (DELETE FROM pipeline.runs WHERE run_id = ANY (%s) RETURNING run_id) "
+                    + MARKS.formatted("ARRAY(SELECT run_id FROM gone)");
+
     private final ElderShape shape;
 
     RunLedger(ElderShape shape) {
@@ -390,7 +395,7 @@ final class RunLedger {
      * unless they sealed what this one has not: a person may want to know when that was read last.
      */
     void forgetOlder(Connection connection, String run) throws SQLException {
-        String job = run.substring(0, Math.max(run.lastIndexOf('.'), 0));
+        String job = RunId.jobKeyOf(run);
         String earlier = "SELECT run_id FROM pipeline.runs WHERE regexp_replace(run_id, '[.][^.]*$', '') = ? AND ";
         try (PreparedStatement query = connection.prepareStatement(
                 "SELECT started_at, coalesce(sealed, '{}') FROM pipeline.runs WHERE run_id = ?")) {
@@ -401,23 +406,22 @@ final class RunLedger {
                 }
                 OffsetDateTime startedAt = row.getObject(1, OffsetDateTime.class);
                 String closed = earlier + "visible_at IS NOT NULL AND started_at < ?";
-                delete(connection, "scope_progress", closed + " ORDER BY started_at DESC LIMIT 10", job, startedAt);
+                forget(connection, MARKS, closed + " ORDER BY started_at DESC LIMIT 10", job, startedAt);
                 String old = closed + " AND started_at < now() - interval '" + KEPT
                         + "' AND coalesce(sealed, '{}') <@ ? ORDER BY started_at LIMIT 100";
-                delete(connection, "scope_progress", old, job, startedAt, row.getArray(2));
-                delete(connection, "runs", old, job, startedAt, row.getArray(2));
+                forget(connection, RUNS_AND_MARKS, old, job, startedAt, row.getArray(2));
             }
         }
         // Known from its rows or marks only: whoever began it has been forgotten.
         String nameless = earlier + "started_at IS NULL AND (length(run_id), run_id) < (length(?), ?)";
-        delete(connection, "scope_progress", nameless, job, run, run);
-        delete(connection, "runs", nameless, job, run, run);
+        forget(connection, RUNS_AND_MARKS, nameless, job, run, run);
     }
 
-    private static void delete(Connection connection, String table, String runs, Object... parameters)
+    /** @param runs selects them by these parameters; what another sink has in hand is left to it */
+    private static void forget(Connection connection, String deletion, String runs, Object... parameters)
             throws SQLException {
-        try (PreparedStatement delete = connection.prepareStatement(
-                "DELETE FROM pipeline." + table + " WHERE run_id = ANY (ARRAY(" + runs + " FOR UPDATE SKIP LOCKED))")) {
+        try (PreparedStatement delete =
+                connection.prepareStatement(deletion.formatted("ARRAY(" + runs + " FOR UPDATE SKIP LOCKED)"))) {
             for (int i = 0; i < parameters.length; i++) {
                 delete.setObject(i + 1, parameters[i]);
             }
