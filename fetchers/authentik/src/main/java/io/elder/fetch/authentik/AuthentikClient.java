@@ -7,6 +7,7 @@ import io.elder.fetch.ReadFailure;
 import io.elder.fetch.Requests;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.http.JsonApi;
+import io.elder.fetch.http.NumberedPages;
 import io.elder.fetch.http.Tls;
 import java.io.IOException;
 import java.net.URI;
@@ -19,6 +20,9 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** One Authentik server. May be used by many threads. */
 final class AuthentikClient implements AutoCloseable {
+    /** The most that Authentik gives unless an administrator allows more. */
+    private static final int PAGE_SIZE = 100;
+
     private static final String USER = "/core/users/?page_size=1";
     private static final String GROUP = "/core/groups/?page_size=1&include_users=false";
 
@@ -77,61 +81,58 @@ final class AuthentikClient implements AutoCloseable {
     /**
      * Hands out a list and returns how many it has. Unless as many different ones were seen as the server counts, it was not
      * whole.
+     *
+     * @param path with an order in which nothing changes places
      */
     long readAll(String path, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
         Set<String> seen = new HashSet<>();
         AtomicLong came = new AtomicLong();
         AtomicLong counted = new AtomicLong();
+        String what = "GET /api/v3" + path;
+        NumberedPages<ObjectNode> pages = NumberedPages.inOrder(what, PAGE_SIZE, AuthentikClient::pk);
         requests.pages(
                 cursor -> {
-                    Counted page = page(path, cursor);
-                    counted.set(page.count());
+                    Page<ObjectNode> page = pages.page(cursor, (number, size) -> ask(path, number, size, counted));
                     came.addAndGet(page.items().size());
-                    page.items().forEach(item -> seen.add(item.path("pk").asText()));
-                    return new Page<>(page.items(), page.next());
+                    page.items().forEach(item -> seen.add(pk(item)));
+                    return page;
                 },
                 each);
         if (seen.size() < counted.get()) {
-            String what = "GET /api/v3" + path + ": " + seen.size() + " of " + counted + " were seen (expected: all)";
+            String problem = what + ": " + seen.size() + " of " + counted + " were seen (expected: all)";
             // Where some came twice, they have moved, and others past us.
             throw seen.size() < came.get()
-                    ? ReadFailure.startOver(what)
-                    : ReadFailure.stop(StopReason.INCOMPLETE, what);
+                    ? ReadFailure.startOver(problem)
+                    : ReadFailure.stop(StopReason.INCOMPLETE, problem);
         }
         return counted.get();
     }
 
-    /** @param count of all pages together */
-    private record Counted(List<ObjectNode> items, String next, long count) {}
-
-    /**
-     * A page of a list. Pages are counted, so that everything moves up when something before it is deleted: what would be
-     * missed then is noticed by the count of all, which every page tells.
-     *
-     * @param cursor the number of the page and the count of all that the page before told; null for the first
-     */
-    private Counted page(String path, String cursor) throws IOException, InterruptedException {
-        String number = cursor == null ? "1" : cursor.substring(0, cursor.indexOf('/'));
-        ObjectNode body = api.get(path + "&page=" + number);
+    /** @param counted set to how many there are on all pages together */
+    private NumberedPages.Numbered<ObjectNode> ask(String path, int number, int size, AtomicLong counted)
+            throws IOException, InterruptedException {
+        String what = "GET /api/v3" + path;
+        ObjectNode body = api.get(path + "&page_size=" + size + "&page=" + (number + 1));
         JsonNode pagination = body.path("pagination");
         JsonNode next = pagination.path("next");
         if (!next.isNumber()
                 || !pagination.path("count").isNumber()
                 || !body.path("results").isArray()) {
             throw ReadFailure.stop(
-                    StopReason.BAD_RESPONSE,
-                    "GET /api/v3" + path + ": a page without pagination.next, pagination.count or results");
+                    StopReason.BAD_RESPONSE, what + ": a page without pagination.next, pagination.count or results");
         }
-        String count = pagination.path("count").asText();
-        if (cursor != null && !cursor.endsWith("/" + count)) {
-            throw ReadFailure.startOver("GET /api/v3" + path + ": " + count + " in all, which were "
-                    + cursor.substring(cursor.indexOf('/') + 1) + " on the page before: the rest has moved");
+        if (next.asInt() != 0 && next.asInt() <= number + 1) {
+            throw ReadFailure.stop(
+                    StopReason.REPEATED_CURSOR,
+                    what + ": page " + (number + 1) + " names page " + next + " as the next");
         }
-        List<ObjectNode> items = JsonApi.objects("GET /api/v3" + path + ": results", body.path("results"));
-        return new Counted(
-                items,
-                next.asInt() == 0 ? null : next.asInt() + "/" + count,
-                pagination.path("count").asLong());
+        counted.set(pagination.path("count").asLong());
+        List<ObjectNode> items = JsonApi.objects(what + ": results", body.path("results"));
+        return new NumberedPages.Numbered<>(items, next.asInt() == 0);
+    }
+
+    private static String pk(JsonNode item) {
+        return item.path("pk").asText();
     }
 
     @Override

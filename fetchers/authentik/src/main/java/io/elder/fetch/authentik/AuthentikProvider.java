@@ -23,10 +23,10 @@ import javax.net.ssl.SSLException;
 /** Authentik: users, groups in groups, and who is in them. */
 public final class AuthentikProvider implements Provider<AuthentikClient> {
     /** Without the groups and roles of each, written out: that is what the groups' own list says. */
-    private static final String USERS = "/core/users/?include_groups=false&include_roles=false&page_size=100";
+    private static final String USERS = "/core/users/?include_groups=false&include_roles=false&ordering=pk";
 
     /** With the numbers of the members, and with the numbers alone. */
-    private static final String GROUPS = "/core/groups/?include_users=false&page_size=100";
+    private static final String GROUPS = "/core/groups/?include_users=false&ordering=pk";
 
     /** Names of attributes, which are anything that an administrator wrote, whose values stay here. */
     private static final Pattern SECRET =

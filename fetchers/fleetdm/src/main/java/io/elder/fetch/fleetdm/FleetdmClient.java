@@ -8,6 +8,7 @@ import io.elder.fetch.Requests;
 import io.elder.fetch.StopReason;
 import io.elder.fetch.http.HttpFailure;
 import io.elder.fetch.http.JsonApi;
+import io.elder.fetch.http.NumberedPages;
 import java.io.IOException;
 import java.net.http.HttpClient;
 import java.util.ArrayList;
@@ -102,11 +103,17 @@ final class FleetdmClient implements AutoCloseable {
 
     /**
      * @param items what the list may be called: releases rename things
+     * @param isInOrder whether the path asks for an order in which nothing changes places
      * @param count where to ask how many there are, for lists that are left out of an answer when they are empty
      */
-    record Listing(String path, List<String> items, Function<JsonNode, String> id, Optional<String> count) {
-        Listing(String path, List<String> items, Function<JsonNode, String> id) {
-            this(path, items, id, Optional.empty());
+    record Listing(
+            String path, List<String> items, Function<JsonNode, String> id, boolean isInOrder, Optional<String> count) {
+        static Listing inOrder(String path, List<String> items, Function<JsonNode, String> id) {
+            return new Listing(path, items, id, true, Optional.empty());
+        }
+
+        static Listing inAnyOrder(String path, List<String> items, Function<JsonNode, String> id) {
+            return new Listing(path, items, id, false, Optional.empty());
         }
     }
 
@@ -117,22 +124,23 @@ final class FleetdmClient implements AutoCloseable {
     void readAll(Listing listing, Requests requests, Requests.Each<ObjectNode> each) throws Exception {
         Set<String> seen = new HashSet<>();
         AtomicLong counted = new AtomicLong(-1);
+        NumberedPages<ObjectNode> pages = listing.isInOrder()
+                ? NumberedPages.inOrder(listing.path(), settings.pageSize(), listing.id())
+                : NumberedPages.inAnyOrder(listing.path(), settings.pageSize());
         requests.pages(
                 cursor -> {
-                    Numbered page = page(listing, cursor == null ? 0 : Integer.parseInt(cursor));
-                    counted.set(page.count());
+                    Page<ObjectNode> page = pages.page(cursor, (number, size) -> ask(listing, number, size, counted));
                     // Here, and not when they are handed out: the next page may come before that is done.
                     List<ObjectNode> fresh = page.items().stream()
                             .filter(item -> seen.add(listing.id().apply(item)))
                             .toList();
-                    // Else a server that knows no pages, or says without end that there are more, would be asked for
-                    // ever.
-                    if (fresh.isEmpty() && !page.isLast()) {
+                    // Else a server that knows no pages would be asked for ever.
+                    if (fresh.isEmpty() && page.next() != null) {
                         throw ReadFailure.stop(
                                 StopReason.REPEATED_CURSOR,
-                                listing.path() + ": page " + page.number() + " has nothing that was not seen before");
+                                listing.path() + ": a page has nothing that was not seen before");
                     }
-                    return new Page<>(fresh, page.isLast() ? null : String.valueOf(page.number() + 1));
+                    return new Page<>(fresh, page.next());
                 },
                 each);
         if (counted.get() >= 0 && counted.get() != seen.size()) {
@@ -150,9 +158,10 @@ final class FleetdmClient implements AutoCloseable {
             each.accept(host);
         });
         long after = requests.request(this::hostCount);
-        if (before != after || after != seen[0]) {
+        // Hosts enroll all the time: those that came meanwhile may be among them or not.
+        if (seen[0] < Math.min(before, after)) {
             throw ReadFailure.startOver(listing.path() + ": " + seen[0] + " hosts were seen, where there were " + before
-                    + " before and " + after + " after (expected: the same number)");
+                    + " before and " + after + " after (expected: all)");
         }
     }
 
@@ -172,21 +181,20 @@ final class FleetdmClient implements AutoCloseable {
         }
     }
 
-    /** @param count of all pages together; negative where the server does not tell */
-    private record Numbered(int number, List<ObjectNode> items, boolean isLast, long count) {}
-
-    private Numbered page(Listing listing, int number) throws IOException, InterruptedException {
-        ObjectNode answer = get(listing.path() + (listing.path().contains("?") ? '&' : '?') + "page=" + number
-                + "&per_page=" + settings.pageSize());
-        long count = answer.path("count").asLong(-1);
+    /** @param counted set to how many there are on all pages together; negative where the server does not tell */
+    private NumberedPages.Numbered<ObjectNode> ask(Listing listing, int number, int size, AtomicLong counted)
+            throws IOException, InterruptedException {
+        ObjectNode answer = get(
+                listing.path() + (listing.path().contains("?") ? '&' : '?') + "page=" + number + "&per_page=" + size);
+        counted.set(answer.path("count").asLong(-1));
         Optional<String> name =
                 listing.items().stream().filter(answer::hasNonNull).findFirst();
         if (name.isEmpty()) {
-            long all = count < 0 && listing.count().isPresent()
-                    ? count(listing.count().get())
-                    : count;
+            if (counted.get() < 0 && listing.count().isPresent()) {
+                counted.set(count(listing.count().get()));
+            }
             // Not to be taken for an empty list, unless the server counts none; a page after the last is empty too.
-            if (number == 0 ? all != 0 : all < 0) {
+            if (number == 0 ? counted.get() != 0 : counted.get() < 0) {
                 throw ReadFailure.stop(
                         StopReason.BAD_RESPONSE,
                         listing.path() + ": an answer with "
@@ -195,7 +203,7 @@ final class FleetdmClient implements AutoCloseable {
                                         : String.join(", ", (Iterable<String>) answer::fieldNames))
                                 + " (expected: " + String.join(" or ", listing.items()) + ")");
             }
-            return new Numbered(number, List.of(), true, all);
+            return new NumberedPages.Numbered<>(List.of(), true);
         }
         List<ObjectNode> items =
                 JsonApi.objects("GET " + API + listing.path() + ": " + name.get(), answer.get(name.get()));
@@ -203,8 +211,8 @@ final class FleetdmClient implements AutoCloseable {
         boolean isLast = next.isBoolean()
                 ? !next.booleanValue()
                 // A page that is not full is the last; one that is fuller than asked for is the whole list.
-                : items.size() != settings.pageSize();
-        return new Numbered(number, items, isLast, count);
+                : items.size() != size;
+        return new NumberedPages.Numbered<>(items, isLast);
     }
 
     /**

@@ -18,18 +18,21 @@ import java.util.function.Function;
 
 /** Fleet DM: the hosts of a Fleet server, what is installed on them, and what is wrong with it. */
 public final class FleetdmProvider implements Provider<FleetdmClient> {
-    /** In order of what stays the same longest, so that pages shift as little as they can. */
-    private static final Listing HOSTS = new Listing("/hosts?order_key=id", List.of("hosts"), field("id"));
+    private static final Listing HOSTS = Listing.inOrder("/hosts?order_key=id", List.of("hosts"), field("id"));
+
+    private static final Listing TEAMS =
+            Listing.inOrder("/teams?order_key=id", List.of("teams", "fleets"), field("id"));
+    private static final Listing VULNERABILITIES =
+            Listing.inOrder("/vulnerabilities?order_key=cve", List.of("vulnerabilities"), field("cve"));
 
     private static final Listing OS_VERSIONS =
-            new Listing("/os_versions", List.of("os_versions"), field("os_version_id"));
+            Listing.inAnyOrder("/os_versions", List.of("os_versions"), field("os_version_id"));
+
+    /** By what stays the same longest of what Fleet can order them by; many have one name. */
     private static final Listing SOFTWARE =
-            new Listing("/software/versions?order_key=name", List.of("software"), field("id"));
-    private static final Listing VULNERABILITIES =
-            new Listing("/vulnerabilities?order_key=cve", List.of("vulnerabilities"), field("cve"));
-    private static final Listing POLICIES =
-            new Listing("/global/policies", List.of("policies"), field("id"), Optional.of("/policies/count"));
-    private static final Listing TEAMS = new Listing("/teams?order_key=id", List.of("teams", "fleets"), field("id"));
+            Listing.inAnyOrder("/software/versions?order_key=name", List.of("software"), field("id"));
+
+    private static final Listing POLICIES = policies("/global/policies", "/policies/count");
 
     /** Options and integrations may hold anything, webhooks are called by secret URLs. */
     private static final List<String> SETTINGS_OF_TEAMS =
@@ -123,8 +126,7 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
             throws Exception {
         String id = team.path("id").asText();
         String path = "/teams/" + id + "/policies";
-        Listing policies = new Listing(path, List.of("policies"), field("id"), Optional.of(path + "/count"));
-        fleet.readAll(policies, out, policy -> {
+        fleet.readAll(policies(path, path + "/count"), out, policy -> {
             policy.put("team_id", team.path("id").asLong());
             out.accept(policy);
         });
@@ -159,6 +161,10 @@ public final class FleetdmProvider implements Provider<FleetdmClient> {
         team.remove(SETTINGS_OF_TEAMS);
         team.findParents("secrets").forEach(parent -> ((ObjectNode) parent).remove("secrets"));
         return team;
+    }
+
+    private static Listing policies(String path, String count) {
+        return new Listing(path, List.of("policies"), field("id"), false, Optional.of(count));
     }
 
     private static Function<JsonNode, String> field(String name) {

@@ -102,6 +102,23 @@ class FleetdmCompletenessTest {
         assertFails("fleetdm_host", "incomplete", "unreachable", "timeout");
     }
 
+    /** Host 11 went and 15 came when the second page was asked for: as many as before, and 14 is on the first now. */
+    @Test
+    void aHostThatMovedToAPageThatWasReadIsNoWholeRead() throws Exception {
+        vendor.on("GET /api/v1/fleet/hosts/count", json(200, "{'count': 4}"));
+        vendor.on(
+                "GET /api/v1/fleet/hosts?page=0&per_page=3&order_key=id",
+                json(200, "{'hosts': [{'id': 11}, {'id': 12}, {'id': 13}]}"));
+        vendor.on(
+                "GET /api/v1/fleet/hosts?page=1&per_page=2&order_key=id",
+                json(200, "{'hosts': [{'id': 14}, {'id': 15}]}"));
+        vendor.on("GET /api/v1/fleet/hosts?page=1&per_page=3&order_key=id", json(200, "{'hosts': [{'id': 15}]}"));
+        FleetdmVendor.script(vendor);
+        Map<String, String> settings = new TreeMap<>(FleetdmVendor.settings(vendor.url()));
+        settings.put("FLEETDM_PAGE_SIZE", "3");
+        assertFails(fetch("fleetdm_host", Settings.of(settings)), "fleetdm_host", "unreachable");
+    }
+
     @Test
     void softwareThatIsFewerThanTheServerCountsIsNoWholeRead() throws Exception {
         vendor.on(
@@ -220,7 +237,10 @@ class FleetdmCompletenessTest {
     }
 
     private void assertFails(String kind, String reason, String... others) throws InterruptedException {
-        RecordingPublisher published = fetch(kind);
+        assertFails(fetch(kind, settings()), kind, reason, others);
+    }
+
+    private static void assertFails(RecordingPublisher published, String kind, String reason, String... others) {
         assertThat(published.seals()).noneMatch(seal -> seal.scope().kind().equals(kind));
         assertThat(published.events(ScopeFailed.class))
                 .filteredOn(failed -> failed.getScope().endsWith("/" + kind))
@@ -233,7 +253,11 @@ class FleetdmCompletenessTest {
     }
 
     private RecordingPublisher fetch(String kind) throws InterruptedException {
-        try (TestRun<FleetdmClient> run = new TestRun<>(provider, settings(), FleetdmVendor.secrets())) {
+        return fetch(kind, settings());
+    }
+
+    private RecordingPublisher fetch(String kind, Settings settings) throws InterruptedException {
+        try (TestRun<FleetdmClient> run = new TestRun<>(provider, settings, FleetdmVendor.secrets())) {
             for (PlannedTask task : run.plan()) {
                 if (task.getKind().equals(kind)) {
                     run.fetch(task);
