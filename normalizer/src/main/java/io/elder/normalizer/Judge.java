@@ -280,7 +280,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         "retire",
                         command.getPlanId(),
                         "asked for by " + command.getBy(),
-                        command.getPartitions()),
+                        command.getPartitions(),
+                        null),
                 in.timestamp());
     }
 
@@ -313,7 +314,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         outcome,
                         plan.getPlanId(),
                         by == null ? null : "by " + by,
-                        plan.getRawPartitions()),
+                        plan.getRawPartitions(),
+                        null),
                 now);
     }
 
@@ -327,7 +329,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         outcome,
                         planId,
                         reason,
-                        report.getRawPartitions()),
+                        report.getRawPartitions(),
+                        null),
                 now);
     }
 

@@ -42,6 +42,7 @@ public final class NormalizerTopology {
     static final String HELD_ITEMS = "held-items";
     static final String HELD_SUMMARIES = "held-summaries";
     static final String VERDICTS = "verdicts-out";
+    static final String VERDICTS_REST = "verdicts-rest";
     static final String DEADLETTER = "deadletter";
     static final String DEADLETTER_SCOPES = "deadletter-scopes";
     static final String DEADLETTER_PERSONS = "deadletter-persons";
@@ -73,6 +74,8 @@ public final class NormalizerTopology {
         StreamPartitioner<String, InventoryRecord> marksEverywhere = (topic, k, v, partitions) ->
                 v != null && v.getBody() instanceof ScopeMark ? Optional.of(all(partitions)) : Optional.empty();
         StreamPartitioner<String, Verdict> everywhere = (topic, k, v, partitions) -> Optional.of(all(partitions));
+        StreamPartitioner<String, Verdict> whereItIsLeft =
+                (topic, k, v, partitions) -> Optional.of(Set.of(v.getPartition()));
 
         return new Topology()
                 .addSource("raw", in, in, rawTopics)
@@ -106,6 +109,7 @@ public final class NormalizerTopology {
                 .addSink(PERSONS, topics.persons().name(), key, inventory, OBSERVATIONS, CARRIED_OUT)
                 .addSink(REPORTS, topics.scopes().name(), key, reports, OBSERVATIONS, CARRIED_OUT)
                 .addSink(HELD_ITEMS, topics.held().name(), key, held, CARRIED_OUT)
+                .addSink(VERDICTS_REST, topics.verdicts().name(), key, decided, whereItIsLeft, CARRIED_OUT)
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)
                 .addSource("scopes", in, in, topics.scopes().name())
                 .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")

@@ -55,11 +55,18 @@ record Stores(
 
     /** All entries with a prefix, as a list: what follows may change the store. */
     static <V> List<KeyValue<String, V>> entries(KeyValueStore<String, V> store, String prefix) {
+        return entries(store, prefix, Integer.MAX_VALUE);
+    }
+
+    /** The first so many of them. */
+    static <V> List<KeyValue<String, V>> entries(KeyValueStore<String, V> store, String prefix, int most) {
         List<KeyValue<String, V>> entries = new ArrayList<>();
         // A cache can't scan for a prefix of no length.
         try (KeyValueIterator<String, V> all =
                 prefix.isEmpty() ? store.all() : store.prefixScan(prefix, new StringSerializer())) {
-            all.forEachRemaining(entries::add);
+            while (all.hasNext() && entries.size() < most) {
+                entries.add(all.next());
+            }
         }
         return entries;
     }

@@ -28,6 +28,9 @@ import org.apache.kafka.streams.processor.api.Record;
 final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     static final int KEYS_PER_PART = 1000;
 
+    /** A release of more is more than one transaction: one may take ten seconds. */
+    static final int PARTS_AT_ONCE = 10;
+
     private final Duration heldExpiry;
     private final Deserializer<Verdict> verdicts;
     private final Tally tally;
@@ -79,21 +82,29 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                 report(verdict, hold(verdict, unseen(verdict, false), now), now);
             }
             case "fail" -> mark(verdict, "failed", 0, 0, now);
-            case "release" -> {
-                List<String> keys = new ArrayList<>();
-                String plan = verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL;
-                for (KeyValue<String, HeldKeys> part : Stores.entries(stores.heldKeys(), plan)) {
-                    keys.addAll(part.value.getKeys());
-                }
-                end(verdict, keys, now);
-                dropPlans(verdict.getScope(), now);
-            }
+            case "release" -> release(verdict, now);
             case "reject", "expire" -> dropPlans(verdict.getScope(), now);
             default -> {
                 String problem = "outcome: " + verdict.getOutcome()
                         + " (expected: delete, hold, fail, retire, release, reject or expire)";
                 letters.send(in, new IllegalArgumentException(problem), problem);
             }
+        }
+    }
+
+    private void release(Verdict verdict, long now) {
+        String plan = verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL;
+        List<KeyValue<String, HeldKeys>> parts = Stores.entries(stores.heldKeys(), plan, PARTS_AT_ONCE);
+        for (KeyValue<String, HeldKeys> part : parts) {
+            end(verdict, part.value.getKeys(), now);
+            drop(verdict.getScope(), part.key, now);
+        }
+        if (parts.size() == PARTS_AT_ONCE) {
+            Verdict rest = Verdict.newBuilder(verdict)
+                    .setPartition(context.taskId().partition())
+                    .build();
+            context.forward(
+                    new Record<Object, Object>(verdict.getScope(), rest, now), NormalizerTopology.VERDICTS_REST);
         }
     }
 
@@ -214,12 +225,16 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     /** A scope has one plan at most: whatever is decided next ends it. */
     private void dropPlans(String scope, long now) {
         for (KeyValue<String, HeldKeys> part : Stores.entries(stores.heldKeys(), scope + Stores.NUL)) {
-            stores.heldKeys().delete(part.key);
-            int number = Integer.parseInt(part.key.substring(part.key.lastIndexOf(Stores.NUL) + 1));
-            context.forward(
-                    new Record<Object, Object>(itemsKey(scope, context.taskId().partition(), number), null, now),
-                    NormalizerTopology.HELD_ITEMS);
+            drop(scope, part.key, now);
         }
+    }
+
+    private void drop(String scope, String part, long now) {
+        stores.heldKeys().delete(part);
+        int number = Integer.parseInt(part.substring(part.lastIndexOf(Stores.NUL) + 1));
+        context.forward(
+                new Record<Object, Object>(itemsKey(scope, context.taskId().partition(), number), null, now),
+                NormalizerTopology.HELD_ITEMS);
     }
 
     private void mark(Verdict verdict, String outcome, long deleted, long held, long now) {

@@ -16,6 +16,7 @@ import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.avro.Seal;
 import io.elder.schemas.avro.SealReport;
+import io.elder.schemas.avro.Verdict;
 import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
 import io.elder.schemas.serde.DeadLetter;
@@ -63,6 +64,7 @@ class NormalizerTopologyTest {
     private TestInputTopic<String, ScopeEvent> commands;
     private TestOutputTopic<String, InventoryRecord> inventory;
     private TestOutputTopic<String, HeldPlan> held;
+    private TestOutputTopic<String, Verdict> verdicts;
     private TestOutputTopic<byte[], byte[]> letters;
 
     @BeforeEach
@@ -81,6 +83,7 @@ class NormalizerTopologyTest {
         inventory = driver.createOutputTopic(
                 TOPICS.inventory().name(), new StringDeserializer(), this.<InventoryRecord>reader());
         held = driver.createOutputTopic(TOPICS.held().name(), new StringDeserializer(), this.<HeldPlan>reader());
+        verdicts = driver.createOutputTopic(TOPICS.verdicts().name(), new StringDeserializer(), this.<Verdict>reader());
         letters = driver.createOutputTopic(
                 TOPICS.deadletter().name(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
@@ -289,6 +292,27 @@ class NormalizerTopologyTest {
                         .filter(entry -> entry.key.equals(SCOPE))
                         .map(entry -> ((HeldSummary) entry.value.getBody()).getState()))
                 .containsExactly("released");
+    }
+
+    /** One transaction has ten seconds. */
+    @Test
+    void aLargePlanIsReleasedBitByBit() {
+        run(1, names(0, 25_050));
+        run(2, names(0, 50));
+        rows();
+        command(lastPlan(), "release");
+        List<Verdict> slices = verdicts.readValuesToList().stream()
+                .filter(verdict -> verdict.getOutcome().equals("release"))
+                .toList();
+        assertThat(slices).extracting(Verdict::getPartition).containsExactly(null, 0, 0);
+        assertThat(deletions()).hasSize(2 * 25_000);
+        assertThat(held.readKeyValuesToList().stream()
+                        .filter(entry -> entry.value == null)
+                        .map(entry -> entry.key))
+                .doesNotHaveDuplicates()
+                .hasSize(25);
+        run(3, names(0, 50));
+        assertThat(deletions()).isEmpty();
     }
 
     @Test
