@@ -107,11 +107,11 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
     private void observe(Record<byte[], byte[]> in, RawRecord raw, RawResource resource) {
         String key = resource.getKey();
         long at = raw.getObservedAt().toEpochMilli();
-        ResourceState known = stores.resources().get(key);
+        ResourceState known = stores.resource(key);
         List<Claim> claims = claims(known, raw.getScope(), at);
         if (known != null && at < known.getObservedAt()) {
             tally.skipped(raw.getProvider(), Tally.Skipped.OLDER);
-            stores.put(key, new ResourceState(known.getObservedAt(), claims, known.getOutputs()));
+            stores.put(key, known, new ResourceState(known.getObservedAt(), claims, known.getOutputs()));
             return;
         }
         List<OutputState> before = known == null ? List.of() : known.getOutputs();
@@ -122,7 +122,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             // It was seen, so it did not vanish: its rows stay as they were last understood.
             letters.send(in, e, raw.getProvider() + " " + raw.getKind() + " " + key + ": " + e.getMessage());
         }
-        stores.put(key, new ResourceState(at, claims, after));
+        stores.put(key, known, new ResourceState(at, claims, after));
     }
 
     /** Mappings are pure functions: whatever one throws is about this record, and must not stop those behind it. */
@@ -152,6 +152,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         return claims;
     }
 
+    /** The outputs as they are now: the very same list if nothing has changed. */
     private List<OutputState> merge(
             RawRecord raw, String key, List<OutputState> before, List<Output> outputs, long timestamp) {
         long at = raw.getObservedAt().toEpochMilli();
@@ -192,14 +193,15 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             stores.graves().put(Stores.grave(at, key), Stores.NOTHING);
             rows.send(gone, Stores.deletion(gone, raw.getScope(), raw.getRunId(), at), timestamp);
         }
+        if (!changed) {
+            tally.skipped(raw.getProvider(), Tally.Skipped.UNCHANGED);
+            return before;
+        }
         // Two outputs deleted at one instant share a grave: the one that stays dead needs it back.
         for (OutputState output : after) {
             if (output.getDeletedAt() != null) {
                 stores.graves().put(Stores.grave(output.getDeletedAt(), key), Stores.NOTHING);
             }
-        }
-        if (!changed) {
-            tally.skipped(raw.getProvider(), Tally.Skipped.UNCHANGED);
         }
         return after;
     }
@@ -216,7 +218,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             live++;
             if (entry.value < at) {
                 // Only the last claim's end deletes.
-                ResourceState resource = stores.resources().get(entry.key.substring(prefix.length()));
+                ResourceState resource = stores.resource(entry.key.substring(prefix.length()));
                 vanished += resource != null && resource.getClaims().size() == 1 ? 1 : 0;
             }
         }
@@ -253,7 +255,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         for (String grave : due) {
             stores.graves().delete(grave);
             String key = grave.substring(17);
-            ResourceState resource = stores.resources().get(key);
+            ResourceState resource = stores.resource(key);
             if (resource == null) {
                 continue;
             }
@@ -268,7 +270,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             if (kept.isEmpty() && resource.getClaims().isEmpty()) {
                 stores.resources().delete(key);
             } else {
-                stores.put(key, new ResourceState(resource.getObservedAt(), resource.getClaims(), kept));
+                stores.put(key, resource, new ResourceState(resource.getObservedAt(), resource.getClaims(), kept));
             }
         }
         long stale = now - Duration.ofDays(1).toMillis();

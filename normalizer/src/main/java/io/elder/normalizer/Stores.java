@@ -20,7 +20,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
 /**
  * The state of one raw partition, and the moves that both of its processors make.
  *
- * @param resources resource key to what is known of it
+ * @param resources resource key to what was known of it when its rows or the scopes that claim it last changed; see {@link #resource}
  * @param scopeIndex scope, NUL, resource key to the last observation there; negative while the resource has no live row
  * @param arrivals scope, NUL, attempt to how many records arrived
  * @param heldKeys scope, NUL, plan, NUL, part to the resource keys of a held plan
@@ -83,13 +83,45 @@ record Stores(
         return claims.stream().filter(claim -> !claim.getScope().equals(scope)).toList();
     }
 
-    /** Keeps the resource and, in every scope that claims it, its time and whether it is live. */
-    void put(String key, ResourceState resource) {
-        resources.put(key, resource);
+    /** What is known of a resource; null if nothing is. When it was last seen may be in the index alone. */
+    ResourceState resource(String key) {
+        ResourceState kept = resources.get(key);
+        if (kept == null) {
+            return null;
+        }
+        long observedAt = kept.getObservedAt();
+        List<Claim> claims = new ArrayList<>(kept.getClaims().size());
+        for (Claim claim : kept.getClaims()) {
+            Long seen = scopeIndex.get(claim.getScope() + NUL + key);
+            long at = seen == null ? claim.getObservedAt() : Math.max(claim.getObservedAt(), Math.abs(seen));
+            observedAt = Math.max(observedAt, at);
+            claims.add(new Claim(claim.getScope(), at));
+        }
+        return new ResourceState(observedAt, claims, kept.getOutputs());
+    }
+
+    /**
+     * Keeps the resource and, in every scope that claims it, its time and whether it is live. Where nothing else has changed
+     * the index is written alone: most records say what is known, and a row is large.
+     *
+     * @param known what {@link #resource} returned
+     */
+    void put(String key, ResourceState known, ResourceState resource) {
+        if (known == null
+                || known.getOutputs() != resource.getOutputs()
+                || !isClaimedBySame(known.getClaims(), resource.getClaims())) {
+            resources.put(key, resource);
+        }
         boolean live = isLive(resource);
         for (Claim claim : resource.getClaims()) {
             scopeIndex.put(claim.getScope() + NUL + key, live ? claim.getObservedAt() : -claim.getObservedAt());
         }
+    }
+
+    private static boolean isClaimedBySame(List<Claim> known, List<Claim> claims) {
+        return known.size() == claims.size()
+                && known.stream().allMatch(one -> claims.stream()
+                        .anyMatch(other -> other.getScope().equals(one.getScope())));
     }
 
     static OutputState deleted(OutputState output, long at) {

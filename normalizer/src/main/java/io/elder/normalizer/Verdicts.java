@@ -129,14 +129,14 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         long buried = verdict.getOutcome().equals("release") ? Math.max(at, now) : at;
         long deleted = 0;
         for (String key : keys) {
-            ResourceState resource = stores.resources().get(key);
+            ResourceState resource = stores.resource(key);
             if (resource == null || !isClaimedBefore(resource, scope, at)) {
                 continue;
             }
             stores.scopeIndex().delete(scope + Stores.NUL + key);
             List<Claim> claims = Stores.without(resource.getClaims(), scope);
             if (!claims.isEmpty()) {
-                stores.put(key, new ResourceState(resource.getObservedAt(), claims, resource.getOutputs()));
+                stores.put(key, resource, new ResourceState(resource.getObservedAt(), claims, resource.getOutputs()));
                 continue;
             }
             deleted += Stores.isLive(resource) ? 1 : 0;
@@ -154,7 +154,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                 stores.graves().put(Stores.grave(buried, key), Stores.NOTHING);
                 rows.send(output, Stores.deletion(output, scope, verdict.getRunId(), at), now);
             }
-            stores.put(key, new ResourceState(Math.max(at, resource.getObservedAt()), claims, outputs));
+            stores.put(key, resource, new ResourceState(Math.max(at, resource.getObservedAt()), claims, outputs));
         }
         return deleted;
     }
@@ -168,7 +168,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     private List<String> undisputed(Verdict verdict) {
         return unseen(verdict, false).stream()
                 .filter(key -> {
-                    ResourceState resource = stores.resources().get(key);
+                    ResourceState resource = stores.resource(key);
                     return resource != null && resource.getClaims().size() == 1;
                 })
                 .toList();

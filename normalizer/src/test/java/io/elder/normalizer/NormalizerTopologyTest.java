@@ -116,6 +116,17 @@ class NormalizerTopologyTest {
     }
 
     @Test
+    void anOlderRecordIsOlderAlsoThanOneThatChangedNothing() {
+        see("alice", 1);
+        see("alice", 5);
+        rows();
+        send(SCOPE, "alice", 3, payload("alice", "Another Alice"));
+        assertThat(rows()).isEmpty();
+        send(SCOPE, "alice", 6, payload("alice", "Another Alice"));
+        assertThat(rows()).isNotEmpty();
+    }
+
+    @Test
     void aSealDeletesWhatItsRunDidNotSee() {
         run(1, "alice", "bob");
         rows();
