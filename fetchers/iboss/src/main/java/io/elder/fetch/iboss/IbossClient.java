@@ -110,7 +110,9 @@ final class IbossClient implements AutoCloseable {
                                 StopReason.INCOMPLETE,
                                 listing.items() + ": the answer says that there is more, but not where");
                     }
-                    return new Page<>(items(listing, page), next.orElse(null));
+                    return new Page<>(
+                            JsonApi.objects(listing.path() + ": " + listing.items(), page.path(listing.items())),
+                            next.orElse(null));
                 },
                 item -> {
                     seen[0]++;
@@ -121,28 +123,6 @@ final class IbossClient implements AutoCloseable {
                     StopReason.INCOMPLETE,
                     listing.items() + ": " + seen[0] + " of " + total[0] + " came (expected: all)");
         }
-    }
-
-    private static List<ObjectNode> items(Listing listing, ObjectNode page) throws ReadFailure {
-        JsonNode list = page.path(listing.items());
-        if (!list.isArray()) {
-            throw ReadFailure.stop(
-                    StopReason.BAD_RESPONSE,
-                    listing.path() + ": an answer with "
-                            + String.join(", ", (Iterable<String>) page::fieldNames) + " (expected: a list "
-                            + listing.items()
-                            + ")");
-        }
-        List<ObjectNode> items = new ArrayList<>();
-        for (JsonNode item : list) {
-            if (!(item instanceof ObjectNode object)) {
-                throw ReadFailure.stop(
-                        StopReason.BAD_RESPONSE,
-                        listing.path() + ": " + item.getNodeType() + " in " + listing.items() + " (expected: objects)");
-            }
-            items.add(object);
-        }
-        return items;
     }
 
     private static Optional<String> next(ObjectNode page) {

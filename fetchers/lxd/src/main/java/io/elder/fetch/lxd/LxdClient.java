@@ -15,7 +15,6 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import javax.net.ssl.KeyManager;
@@ -167,19 +166,7 @@ public final class LxdClient implements AutoCloseable {
 
     /** The objects that an answer is about. */
     List<ObjectNode> list(String pathAndQuery) throws IOException, InterruptedException {
-        JsonNode metadata = metadata(pathAndQuery);
-        if (!metadata.isArray()) {
-            throw ReadFailure.stop(StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": no list in metadata");
-        }
-        List<ObjectNode> objects = new ArrayList<>();
-        for (JsonNode each : metadata) {
-            if (!(each instanceof ObjectNode object)) {
-                throw ReadFailure.stop(
-                        StopReason.BAD_RESPONSE, "GET " + pathAndQuery + ": a list of something else than objects");
-            }
-            objects.add(object);
-        }
-        return objects;
+        return JsonApi.objects("GET " + pathAndQuery + ": metadata", metadata(pathAndQuery));
     }
 
     private JsonNode metadata(String pathAndQuery) throws IOException, InterruptedException {
