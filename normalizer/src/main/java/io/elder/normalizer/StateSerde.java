@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import org.apache.avro.Schema;
+import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
@@ -16,9 +17,12 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
 
-/** State as a format byte and Avro binary. All threads share one serde, so it keeps no encoder or decoder between calls. */
+/** State as a format byte and Avro binary. All threads share one serde. */
 final class StateSerde<T extends SpecificRecord> implements Serde<T> {
     private static final byte FORMAT = 1;
+
+    private static final ThreadLocal<BinaryEncoder> ENCODER = new ThreadLocal<>();
+    private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
 
     private final Schema schema;
     private final SpecificDatumWriter<T> writer;
@@ -34,9 +38,10 @@ final class StateSerde<T extends SpecificRecord> implements Serde<T> {
     }
 
     byte[] bytes(T record) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(2048);
         bytes.write(FORMAT);
-        BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);
+        BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, ENCODER.get());
+        ENCODER.set(encoder);
         try {
             writer.write(record, encoder);
             encoder.flush();
@@ -52,7 +57,9 @@ final class StateSerde<T extends SpecificRecord> implements Serde<T> {
                     + "; reset the application to rebuild its state from the raw topics)");
         }
         try {
-            return reader.read(null, DecoderFactory.get().binaryDecoder(bytes, 1, bytes.length - 1, null));
+            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(bytes, 1, bytes.length - 1, DECODER.get());
+            DECODER.set(decoder);
+            return reader.read(null, decoder);
         } catch (IOException e) {
             throw new SerializationException(schema.getName() + ": broken state", e);
         }

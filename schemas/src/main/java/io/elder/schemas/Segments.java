@@ -5,20 +5,27 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /** Joins the segments of a key with slashes, so that a slash or a percent sign inside a segment stays unambiguous. */
 final class Segments {
     private Segments() {}
 
     static String join(String... segments) {
-        return Arrays.stream(segments).map(Segments::encode).collect(Collectors.joining("/"));
+        String[] encoded = segments.clone();
+        Arrays.setAll(encoded, i -> encode(encoded[i]));
+        return String.join("/", encoded);
     }
 
     static List<String> split(String key) {
-        return Arrays.stream(key.split("/", -1))
-                .map(segment -> URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8))
-                .toList();
+        String[] segments = key.split("/", -1);
+        Arrays.setAll(segments, i -> decode(segments[i]));
+        return List.of(segments);
+    }
+
+    private static String decode(String segment) {
+        return segment.indexOf('%') < 0
+                ? segment
+                : URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8);
     }
 
     /** Only what would break a key is encoded: most keys stay readable as they are. */

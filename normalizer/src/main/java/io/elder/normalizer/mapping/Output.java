@@ -133,7 +133,7 @@ public record Output(String key, Row row) {
             Map<String, String> references,
             String attributes,
             List<String> tags) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(2048);
         try (DataOutputStream out = new DataOutputStream(bytes)) {
             piece(out, table);
             out.writeInt(values.size());

@@ -60,17 +60,18 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
         Schema schema = record.getSchema();
         String subject = topic + "-value";
         int id = autoRegister ? registry.register(subject, schema) : registry.idOf(subject, schema);
-        ByteArrayOutputStream out = new ByteArrayOutputStream(512);
+        ByteArrayOutputStream out = new ByteArrayOutputStream(2048);
         out.write(0);
         out.write(id >>> 24);
         out.write(id >>> 16);
         out.write(id >>> 8);
         out.write(id);
         try {
-            BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(out, ENCODER.get());
+            BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, ENCODER.get());
             ENCODER.set(encoder);
             writers.computeIfAbsent(schema, unused -> new SpecificDatumWriter<>(schema))
                     .write(record, encoder);
+            encoder.flush();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
