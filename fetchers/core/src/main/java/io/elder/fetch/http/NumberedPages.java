@@ -66,7 +66,7 @@ public final class NumberedPages<T> {
                 && (items.size() < window.overlap()
                         || !id.apply(items.get(window.overlap() - 1)).equals(window.last()))) {
             throw ReadFailure.startOver(
-                    what + ": " + window.last() + " is not where it was on the page before: the rest" + " has moved");
+                    what + ": " + window.last() + " is not where it was on the page before: the rest has moved");
         }
         List<T> fresh = items.subList(window.overlap(), items.size());
         if (page.isLast()) {
