@@ -218,7 +218,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
             live++;
             if (entry.value < at) {
                 // Only the last claim's end deletes.
-                ResourceState resource = stores.resource(entry.key.substring(prefix.length()));
+                ResourceState resource = stores.resources().get(entry.key.substring(prefix.length()));
                 vanished += resource != null && resource.getClaims().size() == 1 ? 1 : 0;
             }
         }

@@ -168,7 +168,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     private List<String> undisputed(Verdict verdict) {
         return unseen(verdict, false).stream()
                 .filter(key -> {
-                    ResourceState resource = stores.resource(key);
+                    ResourceState resource = stores.resources().get(key);
                     return resource != null && resource.getClaims().size() == 1;
                 })
                 .toList();

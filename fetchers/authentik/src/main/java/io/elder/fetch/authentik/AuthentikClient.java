@@ -128,7 +128,7 @@ final class AuthentikClient implements AutoCloseable {
         }
         counted.set(pagination.path("count").asLong());
         List<ObjectNode> items = JsonApi.objects(what + ": results", body.path("results"));
-        return new NumberedPages.Numbered<>(items, next.asInt() == 0);
+        return new NumberedPages.Numbered<>(items, next.asInt() == 0, counted.get());
     }
 
     private static String pk(JsonNode item) {

@@ -13,10 +13,14 @@ import java.util.function.Function;
  * somebody else came meanwhile. So each page is as long as makes it begin before where the last one ended: if the last
  * that was seen is still at its place, whatever follows it is still to come.
  *
- * <p>That takes an order in which nothing that stays changes places: by an id, not by a name. A server that gives fewer than it
- * was asked for has pages of its own, which are read one after the other, without that proof.
+ * <p>That takes an order in which nothing that stays changes places: by an id, not by a name. Without it, with a server that
+ * gives fewer than it is asked for, and now and then with pages of less than {@link #ENOUGH}, one page follows the other: then
+ * the count of all is compared, where the server tells it.
  */
 public final class NumberedPages<T> {
+    /** With as many or more on a page there always is a size that overlaps: 232,792,560 is the first that 2 to 20 divide. */
+    public static final int ENOUGH = 20;
+
     private final String what;
     private final int most;
     private final Function<? super T, String> id;
@@ -29,8 +33,12 @@ public final class NumberedPages<T> {
         Numbered<T> ask(int number, int size) throws IOException, InterruptedException;
     }
 
-    /** What came of it. */
-    public record Numbered<T>(List<T> items, boolean isLast) {}
+    /**
+     * What came of it.
+     *
+     * @param count of all pages together; negative where the server does not tell
+     */
+    public record Numbered<T>(List<T> items, boolean isLast, long count) {}
 
     private NumberedPages(String what, int most, Function<? super T, String> id, boolean isInOrder) {
         this.what = what;
@@ -59,7 +67,7 @@ public final class NumberedPages<T> {
      * @throws ReadFailure to start over where the list has moved
      */
     public Page<T> page(String cursor, Source<T> source) throws IOException, InterruptedException {
-        Window window = cursor == null ? new Window(0, most, 0, "") : Window.parse(cursor);
+        Window window = cursor == null ? new Window(0, most, -1, 0, "") : Window.parse(cursor);
         Numbered<T> page = source.ask(window.number(), window.size());
         List<T> items = page.items();
         if (window.overlap() > 0
@@ -67,6 +75,10 @@ public final class NumberedPages<T> {
                         || !id.apply(items.get(window.overlap() - 1)).equals(window.last()))) {
             throw ReadFailure.startOver(
                     what + ": " + window.last() + " is not where it was on the page before: the rest has moved");
+        }
+        if (window.overlap() == 0 && window.count() >= 0 && window.count() != page.count()) {
+            throw ReadFailure.startOver(what + ": " + page.count() + " in all, which were " + window.count()
+                    + " on the page before: the rest has moved");
         }
         List<T> fresh = items.subList(window.overlap(), items.size());
         if (page.isLast()) {
@@ -76,37 +88,43 @@ public final class NumberedPages<T> {
             // Or it would be asked for ever.
             throw ReadFailure.stop(
                     StopReason.REPEATED_CURSOR,
-                    what + ": page " + (window.number() + 1) + " has nothing new, and is said not to be the last");
+                    what + ": page " + window.number() + ", of " + window.size()
+                            + " each, has nothing new, and is said not to be the last");
         }
         Window next = isInOrder && items.size() == window.size()
-                ? Window.after((window.number() + 1L) * window.size(), most, id.apply(fresh.getLast()))
-                : new Window(window.number() + 1, window.size(), 0, "");
+                ? Window.after((window.number() + 1L) * window.size(), most, page.count(), id.apply(fresh.getLast()))
+                : new Window(window.number() + 1, window.size(), page.count(), 0, "");
         return new Page<>(fresh, next.toString());
     }
 
     /**
      * Where a page lies.
      *
+     * @param count of all, as the page before told it
      * @param overlap how many of its items were on the page before; 0 if that is not known
      * @param last the id of the last of these
      */
-    record Window(int number, int size, int overlap, String last) {
+    private record Window(int number, int size, long count, int overlap, String last) {
         static Window parse(String cursor) {
-            String[] parts = cursor.split("/", 4);
+            String[] parts = cursor.split("/", 5);
             return new Window(
-                    Integer.parseInt(parts[0]), Integer.parseInt(parts[1]), Integer.parseInt(parts[2]), parts[3]);
+                    Integer.parseInt(parts[0]),
+                    Integer.parseInt(parts[1]),
+                    Long.parseLong(parts[2]),
+                    Integer.parseInt(parts[3]),
+                    parts[4]);
         }
 
         /** The one that reaches farthest of those that begin before the first that was not read yet. */
-        static Window after(long read, int most, String last) {
+        static Window after(long read, int most, long count, String last) {
             // Where every size is a divisor, which happens with small ones only, no page begins before.
-            Window farthest = new Window(Math.toIntExact(read / most), most, 0, "");
+            Window farthest = new Window(Math.toIntExact(read / most), most, count, 0, "");
             long end = 0;
             for (int size = 2; size <= most; size++) {
                 int overlap = Math.toIntExact(read % size);
                 if (overlap > 0 && read - overlap + size > end) {
                     end = read - overlap + size;
-                    farthest = new Window(Math.toIntExact(read / size), size, overlap, last);
+                    farthest = new Window(Math.toIntExact(read / size), size, count, overlap, last);
                 }
             }
             return farthest;
@@ -114,7 +132,7 @@ public final class NumberedPages<T> {
 
         @Override
         public String toString() {
-            return number + "/" + size + "/" + overlap + "/" + last;
+            return number + "/" + size + "/" + count + "/" + overlap + "/" + last;
         }
     }
 }

@@ -106,10 +106,32 @@ class NumberedPagesTest {
     }
 
     @Test
-    void anEmptyPageThatIsSaidNotToBeTheLastIsNotFollowed() {
-        assertThatThrownBy(() -> pages(10).page(null, (number, size) -> new NumberedPages.Numbered<>(List.of(), false)))
+    void aServerWithPagesOfItsOwnThatMoveIsReadAgain() throws Exception {
+        IntStream.range(0, 250).forEach(there::add);
+        Page<Integer> first = pages(100).page(null, (number, size) -> ask(number, 30));
+        there.remove(20);
+        assertThatThrownBy(() -> pages(100).page(first.next(), (number, size) -> ask(number, 30)))
                 .isInstanceOf(ReadFailure.class)
-                .hasMessage("things: page 1 has nothing new, and is said not to be the last");
+                .hasMessage("things: 249 in all, which were 250 on the page before: the rest has moved");
+    }
+
+    @Test
+    void aListInAnyOrderThatHasFewerThanBeforeIsReadAgain() throws Exception {
+        IntStream.range(0, 250).forEach(there::add);
+        NumberedPages<Integer> pages = NumberedPages.inAnyOrder("things", 100);
+        Page<Integer> first = pages.page(null, this::ask);
+        there.remove(20);
+        assertThatThrownBy(() -> pages.page(first.next(), this::ask))
+                .isInstanceOf(ReadFailure.class)
+                .hasMessageContaining("249 in all, which were 250");
+    }
+
+    @Test
+    void anEmptyPageThatIsSaidNotToBeTheLastIsNotFollowed() {
+        assertThatThrownBy(
+                        () -> pages(10).page(null, (number, size) -> new NumberedPages.Numbered<>(List.of(), false, 0)))
+                .isInstanceOf(ReadFailure.class)
+                .hasMessage("things: page 0, of 10 each, has nothing new, and is said not to be the last");
     }
 
     private static NumberedPages<Integer> pages(int most) {
@@ -135,6 +157,6 @@ class NumberedPagesTest {
         List<Integer> all = List.copyOf(there);
         int from = Math.min(all.size(), number * size);
         int to = Math.min(all.size(), from + size);
-        return new NumberedPages.Numbered<>(all.subList(from, to), to == all.size());
+        return new NumberedPages.Numbered<>(all.subList(from, to), to == all.size(), all.size());
     }
 }

@@ -159,14 +159,19 @@ final class FleetdmClient implements AutoCloseable {
         });
         long after = requests.request(this::hostCount);
         // Hosts enroll all the time: those that came meanwhile may be among them or not.
-        if (seen[0] < Math.min(before, after)) {
+        boolean mayHaveMoved = before != after && settings.pageSize() < NumberedPages.ENOUGH;
+        if (mayHaveMoved || seen[0] < Math.min(before, after)) {
             throw ReadFailure.startOver(listing.path() + ": " + seen[0] + " hosts were seen, where there were " + before
                     + " before and " + after + " after (expected: all)");
         }
     }
 
     private long hostCount() throws IOException, InterruptedException {
-        return get("/hosts/count").path("count").asLong(-1);
+        JsonNode count = get("/hosts/count").path("count");
+        if (!count.isIntegralNumber()) {
+            throw ReadFailure.stop(StopReason.BAD_RESPONSE, "/hosts/count: an answer without a count");
+        }
+        return count.asLong();
     }
 
     private long count(String path) throws IOException, InterruptedException {
@@ -203,7 +208,7 @@ final class FleetdmClient implements AutoCloseable {
                                         : String.join(", ", (Iterable<String>) answer::fieldNames))
                                 + " (expected: " + String.join(" or ", listing.items()) + ")");
             }
-            return new NumberedPages.Numbered<>(List.of(), true);
+            return new NumberedPages.Numbered<>(List.of(), true, counted.get());
         }
         List<ObjectNode> items =
                 JsonApi.objects("GET " + API + listing.path() + ": " + name.get(), answer.get(name.get()));
@@ -212,7 +217,7 @@ final class FleetdmClient implements AutoCloseable {
                 ? !next.booleanValue()
                 // A page that is not full is the last; one that is fuller than asked for is the whole list.
                 : items.size() != size;
-        return new NumberedPages.Numbered<>(items, isLast);
+        return new NumberedPages.Numbered<>(items, isLast, counted.get());
     }
 
     /**
