@@ -4,6 +4,7 @@ import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
 import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.ScopeState;
+import io.elder.normalizer.state.SeenLast;
 import io.elder.schemas.RunId;
 import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.HeldPlan;
@@ -11,6 +12,9 @@ import io.elder.schemas.avro.HeldSummary;
 import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.SealReport;
 import io.elder.schemas.avro.Verdict;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import org.apache.avro.Schema;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.KeyValue;
@@ -55,6 +60,14 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         this.tally = tally;
     }
 
+    static StateSerde<ScopeState> scopeStates() {
+        try (InputStream first = ScopeState.class.getResourceAsStream("ScopeState-1.avsc")) {
+            return new StateSerde<>(ScopeState.getClassSchema(), new Schema.Parser().parse(first));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Override
     public void init(ProcessorContext<Object, Object> started) {
         context = started;
@@ -86,7 +99,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void report(String scope, SealReport report, long now) {
         ScopeState state = scopes.get(scope);
         if (state == null) {
-            state = new ScopeState(Long.MIN_VALUE, "", List.of());
+            state = new ScopeState(Long.MIN_VALUE, "", List.of(), 0L);
         }
         if (state.getDecidedRun().equals(report.getRunId())) {
             return; // another attempt of a run that is settled, or the same report again
@@ -109,32 +122,36 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                     report.getExpected(),
                     report.getArrived(),
                     report.getLive(),
-                    report.getVanished()));
+                    report.getVanished(),
+                    report.getDeletedBefore().toEpochMilli(),
+                    report.getLastSeen().stream()
+                            .map(run -> new SeenLast(run.getAt().toEpochMilli(), run.getVanished()))
+                            .toList()));
         }
         if (reports.size() < report.getRawPartitions()) {
             others.add(new PendingSeal(report.getRunId(), report.getAttempt(), since, reports));
-            scopes.put(scope, new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
+            scopes.put(scope, with(state, others));
             return;
         }
-        boolean settled = false;
         if (report.getRunId().equals(RETIRED)) {
             holdRetired(scope, state, report, reports, now);
         } else {
-            settled = decide(scope, state, report, reports, now);
+            state = decide(scope, state, report, reports, now);
         }
-        long at = report.getObservedAt().toEpochMilli();
-        scopes.put(
-                scope,
-                settled
-                        ? new ScopeState(at, report.getRunId(), others)
-                        : new ScopeState(state.getDecidedAt(), state.getDecidedRun(), others));
+        scopes.put(scope, with(state, others));
     }
 
-    /** True if the seal stands, whether its deletions are carried out or held. */
-    private boolean decide(String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
-        if (report.getObservedAt().toEpochMilli() < state.getDecidedAt()) {
+    private static ScopeState with(ScopeState state, List<PendingSeal> pending) {
+        return ScopeState.newBuilder(state).setPending(pending).build();
+    }
+
+    /** What is decided on the scope from now on: as before, unless the seal stands, its deletions carried out or held. */
+    private ScopeState decide(
+            String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
+        long at = report.getObservedAt().toEpochMilli();
+        if (at < state.getDecidedAt()) {
             fail(scope, report, SUPERSEDED, now);
-            return false;
+            return state;
         }
         Optional<PartitionReport> wrong = reports.stream()
                 .filter(one -> one.getArrived() != one.getExpected())
@@ -147,33 +164,55 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                             + wrong.get().getArrived() + " records arrived (expected: "
                             + wrong.get().getExpected() + ")",
                     now);
-            return false;
+            return state;
         }
-        long live = live(reports);
-        long vanished = vanished(reports);
-        long budget = settings.budget(live);
+        Found found = Found.of(reports, state.getDeletedBefore());
+        long budget = settings.budget(found.live);
         supersede(scope, now);
         Optional<String> conflict =
-                vanished == 0 ? Optional.empty() : conflict(state.getDecidedRun(), report.getRunId());
-        if (vanished <= budget && conflict.isEmpty()) {
+                found.vanished == 0 ? Optional.empty() : conflict(state.getDecidedRun(), report.getRunId());
+        if (found.vanished <= budget && conflict.isEmpty()) {
             tally.scope(report.getProvider(), "sealed");
             verdict(scope, report, "delete", null, null, now);
-            return true;
+            return new ScopeState(at, report.getRunId(), List.of(), at);
         }
         String planId = UUID.nameUUIDFromBytes(
                         (scope + " " + report.getRunId() + " " + report.getAttempt()).getBytes(StandardCharsets.UTF_8))
                 .toString();
         tally.scope(report.getProvider(), "held");
-        hold(scope, report.getRunId(), report, planId, reports, budget, conflict.orElse(null), now);
+        hold(scope, report.getRunId(), report, planId, found, budget, conflict.orElse(null), now);
         verdict(
                 scope,
                 report,
                 "hold",
                 planId,
-                conflict.map(why -> why + "; ").orElse("") + vanished + " of " + live
+                conflict.map(why -> why + "; ").orElse("") + found.vanished + " of " + found.live
                         + " resources vanished (expected: at most " + budget + ")",
                 now);
-        return true;
+        return new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore());
+    }
+
+    /** What all partitions of the scope have together. */
+    private record Found(long live, long vanished) {
+        /**
+         * Where runs follow each other faster than verdicts are carried out, a partition still has what an earlier run has had
+         * deleted: that goes without this run, and is not counted.
+         */
+        static Found of(List<PartitionReport> reports, long deletedBefore) {
+            long live = 0;
+            long vanished = 0;
+            for (PartitionReport report : reports) {
+                long going = report.getDeletedBefore() >= deletedBefore
+                        ? 0
+                        : report.getLastSeen().stream()
+                                .filter(seen -> seen.getAt() < deletedBefore)
+                                .mapToLong(SeenLast::getVanished)
+                                .sum();
+                live += report.getLive() - going;
+                vanished += report.getVanished() - going;
+            }
+            return new Found(live, vanished);
+        }
     }
 
     private void hold(
@@ -181,7 +220,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             String runId,
             SealReport report,
             String planId,
-            List<PartitionReport> reports,
+            Found found,
             long budget,
             String reason,
             long now) {
@@ -194,20 +233,12 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 report.getObservedAt().toEpochMilli(),
                 now,
                 now + settings.heldExpiry().toMillis(),
-                live(reports),
-                vanished(reports),
+                found.live,
+                found.vanished,
                 budget,
                 report.getRawPartitions());
         plans.put(scope, plan);
         summary(scope, plan, "held", null, reason, now);
-    }
-
-    private static long live(List<PartitionReport> reports) {
-        return reports.stream().mapToLong(PartitionReport::getLive).sum();
-    }
-
-    private static long vanished(List<PartitionReport> reports) {
-        return reports.stream().mapToLong(PartitionReport::getVanished).sum();
     }
 
     private void supersede(String scope, long now) {
@@ -281,7 +312,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         command.getPlanId(),
                         "asked for by " + command.getBy(),
                         command.getPartitions(),
-                        null),
+                        null,
+                        null,
+                        0L),
                 in.timestamp());
     }
 
@@ -291,7 +324,15 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             return; // somebody has read it meanwhile
         }
         supersede(scope, now);
-        hold(scope, state.getDecidedRun(), report, report.getAttempt(), reports, 0, "the scope is to be retired", now);
+        hold(
+                scope,
+                state.getDecidedRun(),
+                report,
+                report.getAttempt(),
+                Found.of(reports, state.getDeletedBefore()),
+                0,
+                "the scope is to be retired",
+                now);
     }
 
     private void expire(long now) {
@@ -315,7 +356,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         plan.getPlanId(),
                         by == null ? null : "by " + by,
                         plan.getRawPartitions(),
-                        null),
+                        null,
+                        null,
+                        0L),
                 now);
     }
 
@@ -330,7 +373,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         planId,
                         reason,
                         report.getRawPartitions(),
-                        null),
+                        null,
+                        null,
+                        0L),
                 now);
     }
 

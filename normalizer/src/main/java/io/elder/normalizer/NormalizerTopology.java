@@ -5,7 +5,6 @@ import io.elder.normalizer.state.HeldKeys;
 import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.Person;
 import io.elder.normalizer.state.ResourceState;
-import io.elder.normalizer.state.ScopeState;
 import io.elder.schemas.Topics;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.InventoryRecord;
@@ -93,6 +92,7 @@ public final class NormalizerTopology {
                                 .withCachingEnabled(),
                         OBSERVATIONS,
                         CARRIED_OUT)
+                .addStateStore(store(Stores.DELETED_BEFORE, Serdes.Long()), OBSERVATIONS, CARRIED_OUT)
                 .addStateStore(
                         store(Stores.HELD_KEYS, new StateSerde<HeldKeys>(HeldKeys.getClassSchema())),
                         OBSERVATIONS,
@@ -113,7 +113,7 @@ public final class NormalizerTopology {
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)
                 .addSource("scopes", in, in, topics.scopes().name())
                 .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
-                .addStateStore(store(Judge.SCOPES, new StateSerde<ScopeState>(ScopeState.getClassSchema())), JUDGE)
+                .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE)
                 .addStateStore(store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE)
                 .addSink(VERDICTS, topics.verdicts().name(), key, decided, everywhere, JUDGE)
                 .addSink(HELD_SUMMARIES, topics.held().name(), key, held, JUDGE)

@@ -8,6 +8,7 @@ import io.elder.normalizer.state.Claim;
 import io.elder.normalizer.state.OutputState;
 import io.elder.normalizer.state.ResourceState;
 import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.LastSeen;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RawResource;
 import io.elder.schemas.avro.ScopeEvent;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.KeyValue;
@@ -208,21 +210,25 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
 
     private void report(RawRecord raw, Seal seal, long timestamp) {
         long at = raw.getObservedAt().toEpochMilli();
-        String prefix = raw.getScope() + Stores.NUL;
+        int prefix = raw.getScope().length() + 1;
         long live = 0;
         long vanished = 0;
-        for (KeyValue<String, Long> entry : Stores.entries(stores.scopeIndex(), prefix)) {
-            if (entry.value <= 0) {
-                continue;
-            }
-            live++;
-            if (entry.value < at) {
-                // Only the last claim's end deletes.
-                ResourceState resource = stores.resources().get(entry.key.substring(prefix.length()));
-                vanished += resource != null && resource.getClaims().size() == 1 ? 1 : 0;
+        Map<Instant, Long> lastSeen = new TreeMap<>();
+        try (KeyValueIterator<String, Long> all = stores.seenIn(raw.getScope(), "")) {
+            while (all.hasNext()) {
+                KeyValue<String, Long> entry = all.next();
+                if (entry.value <= 0) {
+                    continue;
+                }
+                live++;
+                if (entry.value < at && stores.isClaimedOnce(entry.key.substring(prefix))) {
+                    vanished++;
+                    lastSeen.merge(Instant.ofEpochMilli(entry.value), 1L, Long::sum);
+                }
             }
         }
-        Arrival arrived = stores.arrivals().get(prefix + raw.getAttempt());
+        Arrival arrived = stores.arrivals().get(raw.getScope() + Stores.NUL + raw.getAttempt());
+        Long deletedBefore = stores.deletedBefore().get(raw.getScope());
         SealReport report = SealReport.newBuilder()
                 .setRunId(raw.getRunId())
                 .setAttempt(raw.getAttempt())
@@ -235,6 +241,10 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
                 .setArrived(arrived == null ? 0 : arrived.getCount())
                 .setLive(live)
                 .setVanished(vanished)
+                .setDeletedBefore(Instant.ofEpochMilli(deletedBefore == null ? 0 : deletedBefore))
+                .setLastSeen(lastSeen.entrySet().stream()
+                        .map(run -> new LastSeen(run.getKey(), run.getValue()))
+                        .toList())
                 .build();
         ScopeEvent event = new ScopeEvent(raw.getScope(), Instant.ofEpochMilli(timestamp), report);
         context.forward(new Record<Object, Object>(raw.getScope(), event, timestamp), NormalizerTopology.REPORTS);

@@ -3,6 +3,8 @@ package io.elder.normalizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.stream.Stream;
 import org.apache.avro.Schema;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
@@ -17,29 +19,30 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
 
-/** State as a format byte and Avro binary. All threads share one serde. */
+/** State as a format byte and Avro binary: formats are numbered from 1, older ones are read. All threads share one serde. */
 final class StateSerde<T extends SpecificRecord> implements Serde<T> {
-    private static final byte FORMAT = 1;
-
     private static final ThreadLocal<BinaryEncoder> ENCODER = new ThreadLocal<>();
     private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
 
     private final Schema schema;
     private final SpecificDatumWriter<T> writer;
-    private final SpecificDatumReader<T> reader;
+    private final List<SpecificDatumReader<T>> readers;
 
-    StateSerde(Schema schema) {
+    /** @param older the formats that this one replaced, the first first */
+    StateSerde(Schema schema, Schema... older) {
         this.schema = schema;
         SpecificData data = SpecificData.getForSchema(schema);
         // The classes that Avro generated read and write themselves where they can, which is several times as fast.
         data.setCustomCoders(true);
         this.writer = new SpecificDatumWriter<>(schema, data);
-        this.reader = new SpecificDatumReader<>(schema, schema, data);
+        this.readers = Stream.concat(Stream.of(older), Stream.of(schema))
+                .map(written -> new SpecificDatumReader<T>(written, schema, data))
+                .toList();
     }
 
     byte[] bytes(T record) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(2048);
-        bytes.write(FORMAT);
+        bytes.write(readers.size());
         BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, ENCODER.get());
         ENCODER.set(encoder);
         try {
@@ -52,14 +55,14 @@ final class StateSerde<T extends SpecificRecord> implements Serde<T> {
     }
 
     T record(byte[] bytes) {
-        if (bytes[0] != FORMAT) {
-            throw new SerializationException(schema.getName() + ": state format " + bytes[0] + " (expected: " + FORMAT
-                    + "; reset the application to rebuild its state from the raw topics)");
+        if (bytes[0] < 1 || bytes[0] > readers.size()) {
+            throw new SerializationException(schema.getName() + ": state format " + bytes[0] + " (expected: at most "
+                    + readers.size() + "; reset the application to rebuild its state from the raw topics)");
         }
         try {
             BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(bytes, 1, bytes.length - 1, DECODER.get());
             DECODER.set(decoder);
-            return reader.read(null, decoder);
+            return readers.get(bytes[0] - 1).read(null, decoder);
         } catch (IOException e) {
             throw new SerializationException(schema.getName() + ": broken state", e);
         }

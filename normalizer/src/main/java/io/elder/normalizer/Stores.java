@@ -23,6 +23,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * @param resources resource key to what was known of it when its rows or the scopes that claim it last changed; see {@link #resource}
  * @param scopeIndex scope, NUL, resource key to the last observation there; negative while the resource has no live row
  * @param arrivals scope, NUL, attempt to how many records arrived
+ * @param deletedBefore scope to the newest run whose deletions were carried out
  * @param heldKeys scope, NUL, plan, NUL, part to the resource keys of a held plan
  * @param graves time of deletion (16 hex digits), NUL, resource key: what awaits its purge
  */
@@ -30,17 +31,21 @@ record Stores(
         KeyValueStore<String, ResourceState> resources,
         KeyValueStore<String, Long> scopeIndex,
         KeyValueStore<String, Arrival> arrivals,
+        KeyValueStore<String, Long> deletedBefore,
         KeyValueStore<String, HeldKeys> heldKeys,
         KeyValueStore<String, byte[]> graves) {
     static final String RESOURCES = "resources";
     static final String SCOPE_INDEX = "scope-index";
     static final String ARRIVALS = "arrivals";
+    static final String DELETED_BEFORE = "deleted-before";
     static final String HELD_KEYS = "held-keys";
     static final String GRAVES = "graves";
     static final byte[] NOTHING = new byte[0];
 
     /** Scopes and resource keys have control characters encoded, so it ends a prefix without doubt. */
     static final String NUL = "\u0000";
+
+    private static final String AFTER_NUL = "\u0001";
 
     static final StateSerde<Row> ROWS = new StateSerde<>(Row.getClassSchema());
 
@@ -49,6 +54,7 @@ record Stores(
                 context.getStateStore(RESOURCES),
                 context.getStateStore(SCOPE_INDEX),
                 context.getStateStore(ARRIVALS),
+                context.getStateStore(DELETED_BEFORE),
                 context.getStateStore(HELD_KEYS),
                 context.getStateStore(GRAVES));
     }
@@ -69,6 +75,11 @@ record Stores(
             }
         }
         return entries;
+    }
+
+    /** Resource key, behind the scope and NUL, to its last observation there; of all whose key is greater than this one. */
+    KeyValueIterator<String, Long> seenIn(String scope, String after) {
+        return scopeIndex.range(scope + NUL + after + NUL, scope + AFTER_NUL);
     }
 
     static boolean isLive(ResourceState resource) {
@@ -116,6 +127,12 @@ record Stores(
         for (Claim claim : resource.getClaims()) {
             scopeIndex.put(claim.getScope() + NUL + key, live ? claim.getObservedAt() : -claim.getObservedAt());
         }
+    }
+
+    /** Only the last claim's end deletes. */
+    boolean isClaimedOnce(String key) {
+        ResourceState kept = resources.get(key);
+        return kept != null && kept.getClaims().size() == 1;
     }
 
     private static boolean isClaimedBySame(List<Claim> known, List<Claim> claims) {

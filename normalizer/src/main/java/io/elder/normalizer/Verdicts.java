@@ -23,13 +23,14 @@ import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueIterator;
 
 /** Carries out verdicts in one raw partition: deletions, or the list of what is held, and then the mark. */
 final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     static final int KEYS_PER_PART = 1000;
 
-    /** A release of more is more than one transaction: one may take ten seconds. */
-    static final int PARTS_AT_ONCE = 10;
+    /** What deletes more is more than one transaction: one may take ten seconds. */
+    static final int KEYS_AT_ONCE = 10_000;
 
     private final Duration heldExpiry;
     private final Deserializer<Verdict> verdicts;
@@ -67,11 +68,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         }
         long now = in.timestamp();
         switch (verdict.getOutcome()) {
-            case "delete" -> {
-                dropPlans(verdict.getScope(), now);
-                long deleted = end(verdict, unseen(verdict, true), now);
-                mark(verdict, "sealed", deleted, 0, now);
-            }
+            case "delete" -> delete(verdict, now);
             case "hold" -> {
                 dropPlans(verdict.getScope(), now);
                 mark(verdict, "held", 0, hold(verdict, undisputed(verdict), now), now);
@@ -79,7 +76,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             case "retire" -> {
                 dropPlans(verdict.getScope(), now);
                 // The claims on what others see too end with the rest: nothing will end them later.
-                report(verdict, hold(verdict, unseen(verdict, false), now), now);
+                report(verdict, hold(verdict, unseen(verdict, false, Integer.MAX_VALUE), now), now);
             }
             case "fail" -> mark(verdict, "failed", 0, 0, now);
             case "release" -> release(verdict, now);
@@ -92,30 +89,55 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         }
     }
 
+    private void delete(Verdict verdict, long now) {
+        String scope = verdict.getScope();
+        if (verdict.getPartition() == null) {
+            dropPlans(scope, now);
+        }
+        List<String> keys = unseen(verdict, true, KEYS_AT_ONCE);
+        long deleted = verdict.getDeleted() + end(verdict, keys, now);
+        if (keys.size() == KEYS_AT_ONCE) {
+            leave(Verdict.newBuilder(verdict).setAfter(keys.getLast()).setDeleted(deleted), now);
+            return;
+        }
+        Long before = stores.deletedBefore().get(scope);
+        long at = verdict.getObservedAt().toEpochMilli();
+        stores.deletedBefore().put(scope, before == null ? at : Math.max(before, at));
+        mark(verdict, "sealed", deleted, 0, now);
+    }
+
     private void release(Verdict verdict, long now) {
         String plan = verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL;
-        List<KeyValue<String, HeldKeys>> parts = Stores.entries(stores.heldKeys(), plan, PARTS_AT_ONCE);
+        int most = KEYS_AT_ONCE / KEYS_PER_PART;
+        List<KeyValue<String, HeldKeys>> parts = Stores.entries(stores.heldKeys(), plan, most);
         for (KeyValue<String, HeldKeys> part : parts) {
             end(verdict, part.value.getKeys(), now);
             drop(verdict.getScope(), part.key, now);
         }
-        if (parts.size() == PARTS_AT_ONCE) {
-            Verdict rest = Verdict.newBuilder(verdict)
-                    .setPartition(context.taskId().partition())
-                    .build();
-            context.forward(
-                    new Record<Object, Object>(verdict.getScope(), rest, now), NormalizerTopology.VERDICTS_REST);
+        if (parts.size() == most) {
+            leave(Verdict.newBuilder(verdict), now);
         }
     }
 
-    /** The resources of the scope that the verdict's run did not see; with all, also those without a live row. */
-    private List<String> unseen(Verdict verdict, boolean all) {
-        String prefix = verdict.getScope() + Stores.NUL;
+    /** What is left of a verdict comes back to this partition, in a transaction of its own. */
+    private void leave(Verdict.Builder rest, long now) {
+        rest.setPartition(context.taskId().partition());
+        context.forward(
+                new Record<Object, Object>(rest.getScope(), rest.build(), now), NormalizerTopology.VERDICTS_REST);
+    }
+
+    /** The first resources of the scope that the verdict's run did not see; with all, also those without a live row. */
+    private List<String> unseen(Verdict verdict, boolean all, int most) {
+        int prefix = verdict.getScope().length() + 1;
         long at = verdict.getObservedAt().toEpochMilli();
+        String after = verdict.getAfter() == null ? "" : verdict.getAfter();
         List<String> keys = new ArrayList<>();
-        for (KeyValue<String, Long> entry : Stores.entries(stores.scopeIndex(), prefix)) {
-            if (Math.abs(entry.value) < at && (all || entry.value > 0)) {
-                keys.add(entry.key.substring(prefix.length()));
+        try (KeyValueIterator<String, Long> seen = stores.seenIn(verdict.getScope(), after)) {
+            while (seen.hasNext() && keys.size() < most) {
+                KeyValue<String, Long> entry = seen.next();
+                if (Math.abs(entry.value) < at && (all || entry.value > 0)) {
+                    keys.add(entry.key.substring(prefix));
+                }
             }
         }
         return keys;
@@ -166,11 +188,8 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
 
     /** Of what the run did not see, what nobody else sees either. */
     private List<String> undisputed(Verdict verdict) {
-        return unseen(verdict, false).stream()
-                .filter(key -> {
-                    ResourceState resource = stores.resources().get(key);
-                    return resource != null && resource.getClaims().size() == 1;
-                })
+        return unseen(verdict, false, Integer.MAX_VALUE).stream()
+                .filter(stores::isClaimedOnce)
                 .toList();
     }
 

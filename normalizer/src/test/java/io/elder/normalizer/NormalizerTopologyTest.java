@@ -2,6 +2,7 @@ package io.elder.normalizer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.elder.normalizer.state.ScopeState;
 import io.elder.runtime.Settings;
 import io.elder.schemas.Topics;
 import io.elder.schemas.avro.HeldCommand;
@@ -9,6 +10,7 @@ import io.elder.schemas.avro.HeldItems;
 import io.elder.schemas.avro.HeldPlan;
 import io.elder.schemas.avro.HeldSummary;
 import io.elder.schemas.avro.InventoryRecord;
+import io.elder.schemas.avro.LastSeen;
 import io.elder.schemas.avro.RawRecord;
 import io.elder.schemas.avro.RawResource;
 import io.elder.schemas.avro.Row;
@@ -21,6 +23,7 @@ import io.elder.schemas.serde.AvroDeserializer;
 import io.elder.schemas.serde.AvroSerializer;
 import io.elder.schemas.serde.DeadLetter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,6 +35,12 @@ import java.util.Properties;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.IntStream;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.generic.GenericRecordBuilder;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -65,6 +74,7 @@ class NormalizerTopologyTest {
     private TestOutputTopic<String, InventoryRecord> inventory;
     private TestOutputTopic<String, HeldPlan> held;
     private TestOutputTopic<String, Verdict> verdicts;
+    private TestOutputTopic<String, ScopeEvent> reports;
     private TestOutputTopic<byte[], byte[]> letters;
 
     @BeforeEach
@@ -84,6 +94,7 @@ class NormalizerTopologyTest {
                 TOPICS.inventory().name(), new StringDeserializer(), this.<InventoryRecord>reader());
         held = driver.createOutputTopic(TOPICS.held().name(), new StringDeserializer(), this.<HeldPlan>reader());
         verdicts = driver.createOutputTopic(TOPICS.verdicts().name(), new StringDeserializer(), this.<Verdict>reader());
+        reports = driver.createOutputTopic(TOPICS.scopes().name(), new StringDeserializer(), this.<ScopeEvent>reader());
         letters = driver.createOutputTopic(
                 TOPICS.deadletter().name(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
@@ -405,8 +416,8 @@ class NormalizerTopologyTest {
         assertThat(states()).isEmpty();
         command("p", "release");
         assertThat(deletions()).isEmpty();
-        SealReport other =
-                new SealReport("retired", "p", "ldap", "ldap_user", at(1).plusMillis(1), 1, 2, 0L, 0L, 5L, 5L);
+        SealReport other = new SealReport(
+                "retired", "p", "ldap", "ldap_user", at(1).plusMillis(1), 1, 2, 0L, 0L, 5L, 5L, at(0), List.of());
         commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(9), other), at(9));
         HeldSummary summary = (HeldSummary) held.readValuesToList().getLast().getBody();
         assertThat(summary.getDeletions()).isEqualTo(7);
@@ -507,6 +518,87 @@ class NormalizerTopologyTest {
         partitionReports(2, 0, 0);
         assertThat(states()).containsExactly("held");
         assertThat(((ScopeMark) all().getLast().getBody()).getRawPartitions()).isEqualTo(3);
+    }
+
+    /** Runs that wait follow each other faster than verdicts are carried out. */
+    @Test
+    void whatAnEarlierRunHasHadDeletedIsNotCountedAgain() {
+        partitionReport(2, 0, 100, 15, Map.of(1, 15L));
+        partitionReport(3, 0, 100, 34, Map.of(1, 15L, 2, 19L));
+        partitionReport(4, 0, 100, 51, Map.of(1, 15L, 2, 19L, 3, 17L));
+        assertThat(states()).isEmpty();
+        partitionReport(5, 2, 85, 57, Map.of(2, 19L, 3, 17L, 4, 21L));
+        assertThat(states()).containsExactly("held");
+        assertThat(verdicts.readValuesToList().getLast().getReason())
+                .isEqualTo("21 of 49 resources vanished (expected: at most 20)");
+    }
+
+    /** It came after the earlier run's deletions were carried out, however old it is. */
+    @Test
+    void whatCameAfterTheDeletionsOfAnEarlierRunIsCounted() {
+        partitionReport(2, 0, 100, 15, Map.of(1, 15L));
+        partitionReport(3, 2, 100, 21, Map.of(1, 21L));
+        assertThat(states()).containsExactly("held");
+    }
+
+    /** What a run has had held still awaits a word: it is the next one's as well. */
+    @Test
+    void whatAnEarlierRunHasHadHeldIsCountedAgain() {
+        partitionReport(2, 0, 100, 21, Map.of(1, 21L));
+        partitionReport(3, 0, 100, 22, Map.of(1, 21L, 2, 1L));
+        assertThat(states()).containsExactly("held", "superseded", "held");
+    }
+
+    @Test
+    void aReportSaysWhoSawTheVanishedLastAndWhatWasDeletedBefore() {
+        run(1, names(0, 30));
+        run(2, names(0, 20));
+        run(3, names(5, 15));
+        send("ldap/other/ldap_user", "user-7", 3, payload("user-7", "user-7"));
+        see("user-20", 4);
+        reports.readValuesToList();
+        seal(SCOPE, 5, 0);
+        SealReport report = (SealReport) reports.readValuesToList().getFirst().getBody();
+        assertThat(report.getDeletedBefore()).isEqualTo(at(3));
+        assertThat(report.getLive()).isEqualTo(11);
+        assertThat(report.getVanished()).isEqualTo(10);
+        assertThat(report.getLastSeen()).containsExactly(new LastSeen(at(3), 9L), new LastSeen(at(4), 1L));
+    }
+
+    /** One transaction has ten seconds. */
+    @Test
+    void manyDeletionsWithinTheBudgetAreCarriedOutBitByBit() {
+        run(1, names(0, 120_000));
+        rows();
+        run(2, names(23_000, 120_000));
+        List<InventoryRecord> found = all();
+        assertThat(found.stream().filter(record -> record.getBody() instanceof Row))
+                .hasSize(2 * 23_000);
+        assertThat(((ScopeMark) found.getLast().getBody()))
+                .returns("sealed", ScopeMark::getOutcome)
+                .returns(23_000L, ScopeMark::getDeleted);
+        assertThat(verdicts.readValuesToList().stream()
+                        .filter(verdict -> verdict.getRunId().equals("1.2")))
+                .extracting(Verdict::getPartition)
+                .containsExactly(null, 0, 0);
+    }
+
+    @Test
+    void whatWasDecidedBeforeAnUpgradeIsStillKnown() throws IOException {
+        Schema first = new Schema.Parser().parse(ScopeState.class.getResourceAsStream("ScopeState-1.avsc"));
+        GenericRecord written = new GenericRecordBuilder(first)
+                .set("decidedAt", 7L)
+                .set("decidedRun", "1.7")
+                .set("pending", List.of())
+                .build();
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.write(1);
+        BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);
+        new GenericDatumWriter<>(first).write(written, encoder);
+        ScopeState expected = new ScopeState(7L, "1.7", List.of(), 0L);
+        assertThat(Judge.scopeStates().record(bytes.toByteArray())).isEqualTo(expected);
+        assertThat(Judge.scopeStates().record(Judge.scopeStates().bytes(expected)))
+                .isEqualTo(expected);
     }
 
     @Test
@@ -702,9 +794,32 @@ class NormalizerTopologyTest {
     }
 
     private void partitionReports(int partition, long live, long vanished) {
-        SealReport report =
-                new SealReport("1.1", "attempt-1", "ldap", "ldap_user", at(1), partition, 3, 0L, 0L, live, vanished);
+        SealReport report = new SealReport(
+                "1.1", "attempt-1", "ldap", "ldap_user", at(1), partition, 3, 0L, 0L, live, vanished, at(0), List.of());
         commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(1), report), at(1));
+    }
+
+    /** @param lastSeen the minute of a run to how many of the vanished it saw last */
+    private void partitionReport(int minute, int deletedBefore, long live, long vanished, Map<Integer, Long> lastSeen) {
+        SealReport report = SealReport.newBuilder()
+                .setRunId("1." + minute)
+                .setAttempt("attempt-" + minute)
+                .setProvider("ldap")
+                .setKind("ldap_user")
+                .setObservedAt(at(minute))
+                // Of a partition that is not here: its verdicts are carried out by nobody.
+                .setRawPartition(7)
+                .setRawPartitions(1)
+                .setExpected(0)
+                .setArrived(0)
+                .setLive(live)
+                .setVanished(vanished)
+                .setDeletedBefore(at(deletedBefore))
+                .setLastSeen(lastSeen.entrySet().stream()
+                        .map(run -> new LastSeen(at(run.getKey()), run.getValue()))
+                        .toList())
+                .build();
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(minute), report), at(minute));
     }
 
     private void command(String plan, String action) {

@@ -36,7 +36,8 @@ class OpsServerTest {
             assertThat(healthz(ops).statusCode()).isEqualTo(200);
             serializer.configure(
                     Map.of("schema.registry.url", "http://127.0.0.1:1", "schema.registry.patience.ms", 1), false);
-            Verdict verdict = new Verdict("scope", "run", "attempt", Instant.now(), "delete", null, null, 1, null);
+            Verdict verdict =
+                    new Verdict("scope", "run", "attempt", Instant.now(), "delete", null, null, 1, null, null, 0L);
             assertThatThrownBy(() -> serializer.serialize("verdicts", verdict))
                     .isInstanceOf(SchemaRegistryAwayException.class);
             assertThat(healthz(ops).statusCode()).isEqualTo(503);
