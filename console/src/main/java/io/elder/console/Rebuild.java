@@ -5,6 +5,7 @@ import io.elder.runtime.TopicCreation;
 import io.elder.schemas.ElderTable;
 import io.elder.schemas.Topic;
 import io.elder.schemas.Topics;
+import io.elder.schemas.avro.HeldPlan;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -31,10 +33,15 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * Makes the pipeline derive the inventory anew from the raw topics. The normalizer and the sink must be stopped; when they
@@ -175,8 +182,7 @@ public final class Rebuild {
                 emptyInventory(say);
             }
             Topics topics = kafka.topics();
-            List<Topic<?>> derived =
-                    List.of(topics.scopes(), topics.verdicts(), topics.persons(), topics.held(), topics.inventory());
+            List<Topic<?>> derived = List.of(topics.scopes(), topics.verdicts(), topics.persons(), topics.inventory());
             Set<String> present = Kafka.answer(admin.listTopics().names());
             String application = kafka.group("normalizer") + "-";
             Set<String> outdated = present.stream()
@@ -187,6 +193,7 @@ public final class Rebuild {
                     .collect(Collectors.toSet());
             Kafka.answer(admin.deleteTopics(outdated).all());
             createWhenGone(admin, outdated);
+            forgetPlans();
             say.accept("derived topics emptied: " + outdated.stream().sorted().collect(Collectors.joining(", ")));
             forgetState(say);
             forgetGroup(admin, kafka.group("normalizer"));
@@ -311,6 +318,23 @@ public final class Rebuild {
         }
         say.accept("inventory emptied: " + deleted + " rows deleted, " + kept
                 + " kept because rows of others refer to them");
+    }
+
+    /** Plans of deletions come again; those of write-back stay, as its planner still has them. */
+    private void forgetPlans() {
+        String topic = kafka.topics().held().name();
+        Map<String, HeldPlan> plans = new TopicReader(kafka).latest(topic, HeldPlan.class);
+        Map<String, Object> settings = Site.impatient(kafka.producer(kafka.group("cli")));
+        try (KafkaProducer<String, byte[]> producer =
+                new KafkaProducer<>(settings, new StringSerializer(), new ByteArraySerializer())) {
+            List<Future<RecordMetadata>> sent = new ArrayList<>();
+            plans.forEach((key, plan) -> {
+                if (!plan.getKind().equals("writeback")) {
+                    sent.add(producer.send(new ProducerRecord<>(topic, key, null)));
+                }
+            });
+            sent.forEach(Kafka::answer);
+        }
     }
 
     /** A deletion is acknowledged before every broker knows of it, and what seems to be there is not created. */

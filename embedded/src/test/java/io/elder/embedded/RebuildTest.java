@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.unboundid.ldap.listener.InMemoryDirectoryServer;
 import com.unboundid.ldap.listener.InMemoryDirectoryServerConfig;
 import com.unboundid.ldap.listener.InMemoryListenerConfig;
@@ -20,8 +22,13 @@ import io.elder.runtime.KafkaClients;
 import io.elder.runtime.Metrics;
 import io.elder.runtime.Settings;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -40,7 +47,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The raw topics alone give the inventory again. */
 class RebuildTest {
     private static final String BASE = "dc=corp,dc=test";
-    private static final int PEOPLE = 40;
+    private static final int PEOPLE = 70;
     private static final int SHRINKING = 3;
 
     /** Rows as they are, ids included; when they were last written is not part of what they say. */
@@ -129,7 +136,8 @@ class RebuildTest {
         awaitRuns(1);
         directory.modify(
                 "uid=p4,ou=people," + BASE, new Modification(ModificationType.REPLACE, "mail", "new@corp.test"));
-        // Each run within the budget, all together not: a rebuild reads them faster than their deletions are carried out.
+        // Each run within the budget, all together not: a rebuild reads them faster than their deletions are carried
+        // out.
         for (int run = 0; run < SHRINKING; run++) {
             for (int gone = 0; gone < 9; gone++) {
                 directory.delete("uid=p" + (10 + run * 9 + gone) + ",ou=people," + BASE);
@@ -137,6 +145,23 @@ class RebuildTest {
             rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
             awaitRuns(2 + run);
         }
+        // More than the budget is held, and goes as a person lets it: a rebuild must not ask again.
+        for (int gone = 40; gone < 65; gone++) {
+            directory.delete("uid=p" + gone + ",ou=people," + BASE);
+        }
+        rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
+        awaitRuns(2 + SHRINKING);
+        List<String> held = heldPlans();
+        assertThat(held).isNotEmpty();
+        for (String plan : held) {
+            call("POST", "/held/" + plan + "/release");
+        }
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rows("select 1 from identities where is_active").size() == PEOPLE - 25 - SHRINKING * 9);
+        await().atMost(Duration.ofSeconds(60))
+                .until(() -> rows("select 1 from identity_group_memberships where deleted_at is null")
+                                .size()
+                        == PEOPLE - 25 - SHRINKING * 9);
         List<String> before = all(ROWS);
         List<String> content = all(CONTENT);
         List<String> history = rows("select t::text from discovery_history t order by id");
@@ -172,13 +197,14 @@ class RebuildTest {
                 .startsWith("\r\033[K[")
                 .containsPattern("\r\\033\\[K\\[#{30}] 100% (\\d+) of \\1 raw records, 0 ");
         assertThat(rows("select t::text from discovery_history t order by id")).isEqualTo(history);
-        assertThat(rows("select count(*) from pipeline.runs")).containsExactly(Integer.toString(1 + SHRINKING));
+        assertThat(rows("select count(*) from pipeline.runs")).containsExactly(Integer.toString(2 + SHRINKING));
 
         pipeline.start();
         await().atMost(Duration.ofSeconds(60)).until(() -> pipeline.health().ok());
         directory.modify("uid=p5,ou=people," + BASE, new Modification(ModificationType.REPLACE, "mail", "p5@new.test"));
         rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
-        awaitRuns(2 + SHRINKING);
+        awaitRuns(3 + SHRINKING);
+        assertThat(heldPlans()).isEmpty();
         assertThat(rows("select count(*) from identities where email = 'p5@new.test'"))
                 .containsExactly("1");
     }
@@ -231,6 +257,27 @@ class RebuildTest {
         pipeline = newPipeline();
         pipeline.start();
         await().atMost(Duration.ofSeconds(90)).until(() -> pipeline.health().ok());
+    }
+
+    private List<String> heldPlans() throws IOException, InterruptedException {
+        List<String> plans = new ArrayList<>();
+        call("GET", "/held")
+                .path("items")
+                .forEach(plan -> plans.add(plan.path("plan_id").asText()));
+        return plans;
+    }
+
+    private JsonNode call(String method, String path) throws IOException, InterruptedException {
+        Object base = ((Map<?, ?>) pipeline.status().get("console")).get("console");
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            HttpResponse<String> answer = client.send(
+                    HttpRequest.newBuilder(URI.create(base + path))
+                            .method(method, HttpRequest.BodyPublishers.noBody())
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+            assertThat(answer.statusCode()).as(answer.body()).isBetween(200, 202);
+            return new ObjectMapper().readTree(answer.body());
+        }
     }
 
     private void group(String name, List<String> members) throws LDAPException {

@@ -1,5 +1,6 @@
 package io.elder.normalizer;
 
+import io.elder.normalizer.state.Decision;
 import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
 import io.elder.normalizer.state.PendingSeal;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.avro.Schema;
@@ -31,15 +33,26 @@ import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Decides on the deletions of a scope, once every raw partition has reported, and keeps the plans that await a person. */
 final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
+    static final String DECISIONS = "decisions";
     static final String SUPERSEDED = "superseded by newer run";
+
+    private static final String RETIREMENT = "the scope is to be retired";
 
     /** In the place of a run, in reports on what a scope that is retired has. */
     static final String RETIRED = "retired";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Judge.class);
+
+    /** What ends a plan, and the state that it then has. */
+    private static final Map<String, String> STATES =
+            Map.of("release", "released", "reject", "rejected", "expire", "expired");
 
     private static final Duration EXPIRY_CHECK = Duration.ofMinutes(1);
 
@@ -47,15 +60,18 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private static final Duration FORGET_PENDING = Duration.ofDays(1);
 
     private final NormalizerSettings settings;
+    private final Duration rawRetention;
     private final Deserializer<ScopeEvent> events;
     private final Tally tally;
     private ProcessorContext<Object, Object> context;
     private KeyValueStore<String, ScopeState> scopes;
     private KeyValueStore<String, OpenPlan> plans;
+    private KeyValueStore<String, Decision> decisions;
     private Letters letters;
 
-    Judge(NormalizerSettings settings, Deserializer<ScopeEvent> events, Tally tally) {
+    Judge(NormalizerSettings settings, Duration rawRetention, Deserializer<ScopeEvent> events, Tally tally) {
         this.settings = settings;
+        this.rawRetention = rawRetention;
         this.events = events;
         this.tally = tally;
     }
@@ -73,6 +89,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         context = started;
         scopes = started.getStateStore(SCOPES);
         plans = started.getStateStore(PLANS);
+        decisions = started.getStateStore(DECISIONS);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
         started.schedule(EXPIRY_CHECK, PunctuationType.WALL_CLOCK_TIME, this::expire);
     }
@@ -174,6 +191,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         if (found.vanished <= budget && conflict.isEmpty()) {
             tally.scope(report.getProvider(), "sealed");
             verdict(scope, report, "delete", null, null, now);
+            retireAgain(scope, report, now);
             return new ScopeState(at, report.getRunId(), List.of(), at);
         }
         String planId = UUID.nameUUIDFromBytes(
@@ -189,6 +207,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 conflict.map(why -> why + "; ").orElse("") + found.vanished + " of " + found.live
                         + " resources vanished (expected: at most " + budget + ")",
                 now);
+        decideAgain(scope);
+        retireAgain(scope, report, now);
         return new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore());
     }
 
@@ -267,23 +287,65 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     }
 
     private void command(Record<byte[], byte[]> in, String scope, HeldCommand command) {
-        if (command.getAction().equals("retire")) {
-            retire(in, scope, command);
+        switch (command.getAction()) {
+            case "retire" -> retire(in, scope, command);
+            case "release", "reject" -> decided(scope, command, in.timestamp());
+            default -> {
+                String problem = "action: " + command.getAction() + " (expected: release, reject or retire)";
+                letters.send(in, new IllegalArgumentException(problem), problem);
+            }
+        }
+    }
+
+    private void decided(String scope, HeldCommand command, long at) {
+        Decision decision =
+                new Decision(command.getPlanId(), command.getRetiredAfter(), command.getAction(), command.getBy(), at);
+        OpenPlan plan = plans.get(scope);
+        if (plan != null && plan.getPlanId().equals(command.getPlanId())) {
+            carryOut(scope, plan, decision);
             return;
         }
+        LOG.info(
+                "{} of plan {} of {}: {} (kept, in case the plan comes)",
+                command.getAction(),
+                command.getPlanId(),
+                scope,
+                plan == null ? "none is held" : "held is " + plan.getPlanId());
+        decisions.put(scope + Stores.NUL + command.getPlanId(), decision);
+    }
+
+    private void carryOut(String scope, OpenPlan plan, Decision decision) {
+        boolean isLate = plan.getExpiresAt() <= decision.getAt();
+        String outcome = isLate ? "expire" : decision.getAction();
+        close(scope, plan, outcome, isLate ? null : decision.getBy(), decision.getAt());
+    }
+
+    /** In a rebuild, people's words are read before the runs that they are about. None was said before its plan was shown. */
+    private void decideAgain(String scope) {
         OpenPlan plan = plans.get(scope);
-        boolean release = command.getAction().equals("release");
-        if (plan == null || !plan.getPlanId().equals(command.getPlanId())) {
-            String problem = "plan of " + scope + ": " + command.getPlanId() + " (expected: "
-                    + (plan == null ? "none is held" : plan.getPlanId()) + ")";
-            letters.send(in, new IllegalArgumentException(problem), problem);
-        } else if (!release && !command.getAction().equals("reject")) {
-            String problem = "action: " + command.getAction() + " (expected: release, reject or retire)";
-            letters.send(in, new IllegalArgumentException(problem), problem);
-        } else if (plan.getExpiresAt() <= in.timestamp()) {
-            close(scope, plan, "expire", "expired", null, in.timestamp());
-        } else {
-            close(scope, plan, command.getAction(), release ? "released" : "rejected", command.getBy(), in.timestamp());
+        Decision decision = decisions.get(scope + Stores.NUL + plan.getPlanId());
+        if (decision != null && decision.getAt() > plan.getAt()) {
+            decisions.delete(scope + Stores.NUL + plan.getPlanId());
+            carryOut(scope, plan, decision);
+        }
+    }
+
+    /** What a person let go of a scope that nobody read any more, after this run of it, goes in a rebuild too. */
+    private void retireAgain(String scope, SealReport report, long now) {
+        for (KeyValue<String, Decision> entry : Stores.entries(decisions, scope + Stores.NUL)) {
+            Decision decision = entry.value;
+            if (decision.getRetiredAfter().equals(report.getRunId())
+                    && decision.getAction().equals("release")
+                    && decision.getAt() > now) {
+                retire(
+                        scope,
+                        report.getRunId(),
+                        report.getObservedAt().toEpochMilli(),
+                        decision.getPlanId(),
+                        decision.getBy(),
+                        report.getRawPartitions(),
+                        now);
+            }
         }
     }
 
@@ -292,30 +354,45 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
      * partition has listed what it has.
      */
     private void retire(Record<byte[], byte[]> in, String scope, HeldCommand command) {
-        ScopeState state = scopes.get(scope);
-        if (state == null || state.getDecidedRun().isEmpty() || command.getPartitions() < 1) {
-            String problem = command.getPartitions() < 1
-                    ? "partitions: " + command.getPartitions() + " (expected: those of the topic of verdicts)"
-                    : "scope: " + scope + " (expected: one that a run has sealed)";
+        if (command.getPartitions() < 1) {
+            String problem = "partitions: " + command.getPartitions() + " (expected: those of the topic of verdicts)";
             letters.send(in, new IllegalArgumentException(problem), problem);
             return;
         }
+        ScopeState state = scopes.get(scope);
+        if (state == null || state.getDecidedRun().isEmpty()) {
+            // No dead letter: a rebuild reads this before the runs, and goes by the release of the plan.
+            LOG.info("nothing to retire: {} (expected: a scope that a run has sealed)", scope);
+            return;
+        }
         supersede(scope, in.timestamp());
+        retire(
+                scope,
+                state.getDecidedRun(),
+                state.getDecidedAt(),
+                command.getPlanId(),
+                command.getBy(),
+                command.getPartitions(),
+                in.timestamp());
+    }
+
+    private void retire(
+            String scope, String runId, long decidedAt, String planId, String by, int partitions, long now) {
         forward(
                 new Verdict(
                         scope,
-                        state.getDecidedRun(),
-                        command.getPlanId(),
+                        runId,
+                        planId,
                         // What was seen after the last run that was decided on stays.
-                        Instant.ofEpochMilli(state.getDecidedAt() + 1),
+                        Instant.ofEpochMilli(decidedAt + 1),
                         "retire",
-                        command.getPlanId(),
-                        "asked for by " + command.getBy(),
-                        command.getPartitions(),
+                        planId,
+                        "asked for by " + by,
+                        partitions,
                         null,
                         null,
                         0L),
-                in.timestamp());
+                now);
     }
 
     private void holdRetired(
@@ -331,21 +408,28 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 report.getAttempt(),
                 Found.of(reports, state.getDeletedBefore()),
                 0,
-                "the scope is to be retired",
+                RETIREMENT,
                 now);
+        decideAgain(scope);
     }
 
     private void expire(long now) {
         for (KeyValue<String, OpenPlan> plan : Stores.entries(plans, "")) {
             if (plan.value.getExpiresAt() <= now) {
-                close(plan.key, plan.value, "expire", "expired", null, now);
+                close(plan.key, plan.value, "expire", null, now);
+            }
+        }
+        for (KeyValue<String, Decision> decision : Stores.entries(decisions, "")) {
+            // What it is about has left the raw topics as well.
+            if (decision.value.getAt() < now - rawRetention.toMillis()) {
+                decisions.delete(decision.key);
             }
         }
     }
 
-    private void close(String scope, OpenPlan plan, String outcome, String state, String by, long now) {
+    private void close(String scope, OpenPlan plan, String outcome, String by, long now) {
         plans.delete(scope);
-        summary(scope, plan, state, by, null, now);
+        summary(scope, plan, STATES.get(outcome), by, null, now);
         forward(
                 new Verdict(
                         scope,
@@ -392,7 +476,14 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 plan.getKind(),
                 Instant.ofEpochMilli(plan.getAt()),
                 Instant.ofEpochMilli(plan.getExpiresAt()),
-                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by, reason));
+                new HeldSummary(
+                        state,
+                        plan.getLive(),
+                        plan.getDeletions(),
+                        plan.getBudget(),
+                        by,
+                        reason,
+                        RETIREMENT.equals(reason)));
         context.forward(new Record<Object, Object>(scope, held, now), NormalizerTopology.HELD_SUMMARIES);
     }
 }

@@ -1,6 +1,7 @@
 package io.elder.normalizer;
 
 import io.elder.normalizer.state.Arrival;
+import io.elder.normalizer.state.Decision;
 import io.elder.normalizer.state.HeldKeys;
 import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.Person;
@@ -111,10 +112,16 @@ public final class NormalizerTopology {
                 .addSink(HELD_ITEMS, topics.held().name(), key, held, CARRIED_OUT)
                 .addSink(VERDICTS_REST, topics.verdicts().name(), key, decided, whereItIsLeft, CARRIED_OUT)
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)
-                .addSource("scopes", in, in, topics.scopes().name())
-                .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
+                .addSource(
+                        "scopes",
+                        in,
+                        in,
+                        topics.scopes().name(),
+                        topics.decisions().name())
+                .addProcessor(JUDGE, () -> new Judge(settings, topics.rawRetention(), events, tally), "scopes")
                 .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE)
                 .addStateStore(store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE)
+                .addStateStore(store(Judge.DECISIONS, new StateSerde<Decision>(Decision.getClassSchema())), JUDGE)
                 .addSink(VERDICTS, topics.verdicts().name(), key, decided, everywhere, JUDGE)
                 .addSink(HELD_SUMMARIES, topics.held().name(), key, held, JUDGE)
                 .addSink(DEADLETTER_SCOPES, topics.deadletter().name(), asItWas, asItWas, JUDGE)

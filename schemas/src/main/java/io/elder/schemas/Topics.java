@@ -18,7 +18,7 @@ import java.util.List;
  * Every topic of the pipeline, by its full name.
  *
  * <p>All topics have the same number of partitions: {@code cdc.discovery_jobs} and {@code runs} are co-partitioned by job,
- * the raw topics and {@code verdicts} by resource.
+ * the raw topics and {@code verdicts} by resource, {@code scopes} and {@code decisions} by scope.
  *
  * @param prefix what every name starts with, e.g. {@code elder.}
  * @param rawRetention how long raw records are kept: as far back as a rebuild can reach
@@ -76,6 +76,11 @@ public record Topics(String prefix, Duration rawRetention) {
         return Topic.keptFor(DAY.multipliedBy(90), prefix + "scopes", ScopeEvent.class);
     }
 
+    /** What people decided on held plans: as the raw topics, not derived from anything, and kept as long. */
+    public Topic<ScopeEvent> decisions() {
+        return Topic.keptFor(rawRetention, prefix + "decisions", ScopeEvent.class);
+    }
+
     public Topic<Verdict> verdicts() {
         return Topic.keptFor(DAY.multipliedBy(90), prefix + "verdicts", Verdict.class);
     }
@@ -115,7 +120,7 @@ public record Topics(String prefix, Duration rawRetention) {
         CAPTURED_TABLES.forEach(table -> all.add(cdc(table)));
         PROVIDERS.forEach(provider -> all.add(tasks(provider)));
         PROVIDERS.forEach(provider -> all.add(raw(provider)));
-        all.addAll(List.of(runs(), inventory(), scopes(), verdicts(), persons(), held(), deadletter()));
+        all.addAll(List.of(runs(), inventory(), scopes(), decisions(), verdicts(), persons(), held(), deadletter()));
         all.addAll(List.of(writebackEvents(), writebackPlans(), writebackResults()));
         return List.copyOf(all);
     }
