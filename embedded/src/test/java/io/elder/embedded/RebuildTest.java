@@ -47,7 +47,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The raw topics alone give the inventory again. */
 class RebuildTest {
     private static final String BASE = "dc=corp,dc=test";
-    private static final int PEOPLE = 70;
+    private static final int PEOPLE = 80;
     private static final int SHRINKING = 3;
 
     /** Rows as they are, ids included; when they were last written is not part of what they say. */
@@ -162,6 +162,11 @@ class RebuildTest {
                 .until(() -> rows("select 1 from identity_group_memberships where deleted_at is null")
                                 .size()
                         == PEOPLE - 25 - SHRINKING * 9);
+        for (int gone = 65; gone < 74; gone++) {
+            directory.delete("uid=p" + gone + ",ou=people," + BASE);
+        }
+        rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
+        awaitRuns(3 + SHRINKING);
         List<String> before = all(ROWS);
         List<String> content = all(CONTENT);
         List<String> history = rows("select t::text from discovery_history t order by id");
@@ -197,13 +202,13 @@ class RebuildTest {
                 .startsWith("\r\033[K[")
                 .containsPattern("\r\\033\\[K\\[#{30}] 100% (\\d+) of \\1 raw records, 0 ");
         assertThat(rows("select t::text from discovery_history t order by id")).isEqualTo(history);
-        assertThat(rows("select count(*) from pipeline.runs")).containsExactly(Integer.toString(2 + SHRINKING));
+        assertThat(rows("select count(*) from pipeline.runs")).containsExactly(Integer.toString(3 + SHRINKING));
 
         pipeline.start();
         await().atMost(Duration.ofSeconds(60)).until(() -> pipeline.health().ok());
         directory.modify("uid=p5,ou=people," + BASE, new Modification(ModificationType.REPLACE, "mail", "p5@new.test"));
         rows("update discovery_jobs set next_run_at = now() where id = " + job + " returning id");
-        awaitRuns(3 + SHRINKING);
+        awaitRuns(4 + SHRINKING);
         assertThat(heldPlans()).isEmpty();
         assertThat(rows("select count(*) from identities where email = 'p5@new.test'"))
                 .containsExactly("1");

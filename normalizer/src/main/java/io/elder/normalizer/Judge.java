@@ -60,7 +60,6 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private static final Duration FORGET_PENDING = Duration.ofDays(1);
 
     private final NormalizerSettings settings;
-    private final Duration rawRetention;
     private final Deserializer<ScopeEvent> events;
     private final Tally tally;
     private ProcessorContext<Object, Object> context;
@@ -69,9 +68,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private KeyValueStore<String, Decision> decisions;
     private Letters letters;
 
-    Judge(NormalizerSettings settings, Duration rawRetention, Deserializer<ScopeEvent> events, Tally tally) {
+    Judge(NormalizerSettings settings, Deserializer<ScopeEvent> events, Tally tally) {
         this.settings = settings;
-        this.rawRetention = rawRetention;
         this.events = events;
         this.tally = tally;
     }
@@ -150,12 +148,10 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             scopes.put(scope, with(state, others));
             return;
         }
-        if (report.getRunId().equals(RETIRED)) {
-            holdRetired(scope, state, report, reports, now);
-        } else {
-            state = decide(scope, state, report, reports, now);
-        }
-        scopes.put(scope, with(state, others));
+        ScopeState decided = report.getRunId().equals(RETIRED)
+                ? holdRetired(scope, state, report, reports, now)
+                : decide(scope, state, report, reports, now);
+        scopes.put(scope, with(decided, others));
     }
 
     private static ScopeState with(ScopeState state, List<PendingSeal> pending) {
@@ -207,9 +203,10 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 conflict.map(why -> why + "; ").orElse("") + found.vanished + " of " + found.live
                         + " resources vanished (expected: at most " + budget + ")",
                 now);
-        decideAgain(scope);
+        ScopeState held = new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore());
+        ScopeState decided = decideAgain(scope, held);
         retireAgain(scope, report, now);
-        return new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore());
+        return decided;
     }
 
     /** What all partitions of the scope have together. */
@@ -302,7 +299,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 new Decision(command.getPlanId(), command.getRetiredAfter(), command.getAction(), command.getBy(), at);
         OpenPlan plan = plans.get(scope);
         if (plan != null && plan.getPlanId().equals(command.getPlanId())) {
-            carryOut(scope, plan, decision);
+            scopes.put(scope, carryOut(scope, scopes.get(scope), plan, decision));
             return;
         }
         LOG.info(
@@ -314,20 +311,26 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         decisions.put(scope + Stores.NUL + command.getPlanId(), decision);
     }
 
-    private void carryOut(String scope, OpenPlan plan, Decision decision) {
+    private ScopeState carryOut(String scope, ScopeState state, OpenPlan plan, Decision decision) {
         boolean isLate = plan.getExpiresAt() <= decision.getAt();
         String outcome = isLate ? "expire" : decision.getAction();
         close(scope, plan, outcome, isLate ? null : decision.getBy(), decision.getAt());
+        return outcome.equals("release")
+                ? ScopeState.newBuilder(state)
+                        .setDeletedBefore(Math.max(state.getDeletedBefore(), plan.getObservedAt()))
+                        .build()
+                : state;
     }
 
     /** In a rebuild, people's words are read before the runs that they are about. None was said before its plan was shown. */
-    private void decideAgain(String scope) {
+    private ScopeState decideAgain(String scope, ScopeState state) {
         OpenPlan plan = plans.get(scope);
         Decision decision = decisions.get(scope + Stores.NUL + plan.getPlanId());
-        if (decision != null && decision.getAt() > plan.getAt()) {
-            decisions.delete(scope + Stores.NUL + plan.getPlanId());
-            carryOut(scope, plan, decision);
+        if (decision == null || decision.getAt() <= plan.getAt()) {
+            return state;
         }
+        decisions.delete(scope + Stores.NUL + plan.getPlanId());
+        return carryOut(scope, state, plan, decision);
     }
 
     /** What a person let go of a scope that nobody read any more, after this run of it, goes in a rebuild too. */
@@ -395,10 +398,10 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 now);
     }
 
-    private void holdRetired(
+    private ScopeState holdRetired(
             String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
         if (report.getObservedAt().toEpochMilli() <= state.getDecidedAt()) {
-            return; // somebody has read it meanwhile
+            return state; // somebody has read it meanwhile
         }
         supersede(scope, now);
         hold(
@@ -410,19 +413,13 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 0,
                 RETIREMENT,
                 now);
-        decideAgain(scope);
+        return decideAgain(scope, state);
     }
 
     private void expire(long now) {
         for (KeyValue<String, OpenPlan> plan : Stores.entries(plans, "")) {
             if (plan.value.getExpiresAt() <= now) {
                 close(plan.key, plan.value, "expire", null, now);
-            }
-        }
-        for (KeyValue<String, Decision> decision : Stores.entries(decisions, "")) {
-            // What it is about has left the raw topics as well.
-            if (decision.value.getAt() < now - rawRetention.toMillis()) {
-                decisions.delete(decision.key);
             }
         }
     }

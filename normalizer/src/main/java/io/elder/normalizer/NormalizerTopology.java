@@ -118,7 +118,7 @@ public final class NormalizerTopology {
                         in,
                         topics.scopes().name(),
                         topics.decisions().name())
-                .addProcessor(JUDGE, () -> new Judge(settings, topics.rawRetention(), events, tally), "scopes")
+                .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
                 .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE)
                 .addStateStore(store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE)
                 .addStateStore(store(Judge.DECISIONS, new StateSerde<Decision>(Decision.getClassSchema())), JUDGE)

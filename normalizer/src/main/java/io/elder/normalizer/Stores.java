@@ -23,7 +23,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * @param resources resource key to what was known of it when its rows or the scopes that claim it last changed; see {@link #resource}
  * @param scopeIndex scope, NUL, resource key to the last observation there; negative while the resource has no live row
  * @param arrivals scope, NUL, attempt to how many records arrived
- * @param deletedBefore scope to the newest run whose deletions were carried out
+ * @param deletedBefore scope to the newest run whose deletions were carried out, or let go by a person
  * @param heldKeys scope, NUL, plan, NUL, part to the resource keys of a held plan
  * @param graves time of deletion (16 hex digits), NUL, resource key: what awaits its purge
  */

@@ -100,9 +100,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             leave(Verdict.newBuilder(verdict).setAfter(keys.getLast()).setDeleted(deleted), now);
             return;
         }
-        Long before = stores.deletedBefore().get(scope);
-        long at = verdict.getObservedAt().toEpochMilli();
-        stores.deletedBefore().put(scope, before == null ? at : Math.max(before, at));
+        noteDeleted(verdict);
         mark(verdict, "sealed", deleted, 0, now);
     }
 
@@ -116,7 +114,15 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         }
         if (parts.size() == most) {
             leave(Verdict.newBuilder(verdict), now);
+        } else {
+            noteDeleted(verdict);
         }
+    }
+
+    private void noteDeleted(Verdict verdict) {
+        Long before = stores.deletedBefore().get(verdict.getScope());
+        long at = verdict.getObservedAt().toEpochMilli();
+        stores.deletedBefore().put(verdict.getScope(), before == null ? at : Math.max(before, at));
     }
 
     /** What is left of a verdict comes back to this partition, in a transaction of its own. */

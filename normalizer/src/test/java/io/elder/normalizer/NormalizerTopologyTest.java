@@ -575,6 +575,15 @@ class NormalizerTopologyTest {
                 .isEqualTo("21 of 49 resources vanished (expected: at most 20)");
     }
 
+    @Test
+    void whatAPersonHasLetGoIsNotCountedAgain() {
+        partitionReport(2, 0, 100, 30, Map.of(1, 30L));
+        command(lastPlan(), "release");
+        partitionReport(10, 0, 100, 45, Map.of(1, 30L, 2, 15L));
+        partitionReport(11, 2, 70, 30, Map.of(1, 5L, 2, 15L, 10, 10L));
+        assertThat(states()).containsExactly("released");
+    }
+
     /** It came after the earlier run's deletions were carried out, however old it is. */
     @Test
     void whatCameAfterTheDeletionsOfAnEarlierRunIsCounted() {
