@@ -21,6 +21,10 @@ public final class BoundedRocksDb implements RocksDBConfigSetter {
     public void setConfig(String storeName, Options options, Map<String, Object> configs) {
         BlockBasedTableConfig table = (BlockBasedTableConfig) options.tableFormatConfig();
         table.setBlockCache(CACHE);
+        // Less than a quarter of the index that Streams' blocks of 4 KiB would have, so that most of it stays in the
+        // cache.
+        table.setBlockSize(16L << 10);
+        table.setIndexBlockRestartInterval(8);
         table.setCacheIndexAndFilterBlocks(true);
         // In parts that are read when they are needed: of millions of resources they are as large as the cache.
         table.setIndexType(IndexType.kTwoLevelIndexSearch);
