@@ -100,9 +100,9 @@ final class HeldCommands {
             @Option(names = "--by", description = "who asks, for the record; the login name if not given") String by) {
         Optional<String> plan = plans().retire(scope, Site.person(by));
         if (plan.isEmpty()) {
-            terminal.say("elder: no normalizer has made a plan for " + scope
-                    + " yet: no run ever sealed that scope, or one that reads it has ended the plan"
-                    + " (elder held list --all), or none is running");
+            terminal.say(
+                    "elder: no normalizer has made a plan for " + scope + " yet, or a run that reads it has ended it"
+                            + " (elder held list --all). If it never was a scope, it is told in elder deadletter list");
             return 1;
         }
         terminal.line("plan " + plan.get() + " lists all of " + scope + ": see elder held show " + plan.get()

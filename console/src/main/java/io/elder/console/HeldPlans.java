@@ -78,8 +78,7 @@ final class HeldPlans {
         if (plan.isWriteback()) {
             new Writebacks(kafka).tell(action, plan.id(), by);
         } else {
-            String retiredAfter = plan.summary().getRetires() ? plan.head().getRunId() : "";
-            tell(plan.head().getScope(), new HeldCommand(plan.id(), action, by, 0, retiredAfter));
+            tell(plan.head().getScope(), new HeldCommand(plan.id(), action, by, 0, "", Instant.EPOCH));
         }
     }
 
@@ -96,7 +95,7 @@ final class HeldPlans {
             throw new BadInput("scope: " + e.getMessage());
         }
         String id = UUID.randomUUID().toString();
-        tell(scope, new HeldCommand(id, "retire", by, partitions(), ""));
+        tell(scope, new HeldCommand(id, "retire", by, partitions(), "", Instant.EPOCH));
         boolean isMade = await(scope, plan -> plan != null && plan.id().equals(id));
         return isMade ? Optional.of(id) : Optional.empty();
     }
@@ -118,7 +117,7 @@ final class HeldPlans {
         try (KafkaProducer<String, ScopeEvent> producer =
                 new KafkaProducer<>(settings, new StringSerializer(), values)) {
             Kafka.answer(producer.send(new ProducerRecord<>(
-                    kafka.topics().decisions().name(), scope, new ScopeEvent(scope, Instant.now(), command))));
+                    kafka.topics().scopes().name(), scope, new ScopeEvent(scope, Instant.now(), command))));
         }
     }
 

@@ -195,7 +195,7 @@ class ElderCliTest {
         try (KafkaProducer<String, HeldPlan> producer =
                 new KafkaProducer<>(kafka.producer("test"), new StringSerializer(), values)) {
             producer.send(new ProducerRecord<>(
-                            topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null, null, true))))
+                            topic, SCOPE, plan(now, new HeldSummary("held", 100L, 30L, 20L, null, null))))
                     .get();
             producer.send(new ProducerRecord<>(
                             topic,
@@ -213,17 +213,17 @@ class ElderCliTest {
         AvroDeserializer<ScopeEvent> events = new AvroDeserializer<>();
         events.configure(kafka.common(), false);
         List<ScopeEvent> sent = new ArrayList<>();
-        new TopicReader(kafka).read(kafka.topics().decisions().name(), events, record -> sent.add(record.value()));
+        new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
         assertThat(sent).hasSize(1);
         assertThat(sent.getFirst().getScope()).isEqualTo(SCOPE);
-        assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol", 0, "1.1"));
+        assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol", 0, "", Instant.EPOCH));
 
         assertThat(run("held", "retire", "of no form").code()).isEqualTo(2);
         Run retired = run("held", "retire", SCOPE, "--by=carol");
         assertThat(retired.code()).isEqualTo(1);
         assertThat(retired.err()).contains("no normalizer has made a plan for " + SCOPE);
         sent.clear();
-        new TopicReader(kafka).read(kafka.topics().decisions().name(), events, record -> sent.add(record.value()));
+        new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
         HeldCommand asked = (HeldCommand) sent.getLast().getBody();
         assertThat(asked.getAction() + " by " + asked.getBy()).isEqualTo("retire by carol");
         assertThat(asked.getPartitions()).isEqualTo(2);

@@ -33,22 +33,15 @@ import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Decides on the deletions of a scope, once every raw partition has reported, and keeps the plans that await a person. */
 final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
-    static final String DECISIONS = "decisions";
     static final String SUPERSEDED = "superseded by newer run";
-
-    private static final String RETIREMENT = "the scope is to be retired";
 
     /** In the place of a run, in reports on what a scope that is retired has. */
     static final String RETIRED = "retired";
-
-    private static final Logger LOG = LoggerFactory.getLogger(Judge.class);
 
     /** What ends a plan, and the state that it then has. */
     private static final Map<String, String> STATES =
@@ -87,7 +80,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         context = started;
         scopes = started.getStateStore(SCOPES);
         plans = started.getStateStore(PLANS);
-        decisions = started.getStateStore(DECISIONS);
+        decisions = started.getStateStore(Decisions.STORE);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
         started.schedule(EXPIRY_CHECK, PunctuationType.WALL_CLOCK_TIME, this::expire);
     }
@@ -114,20 +107,22 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void report(String scope, SealReport report, long now) {
         ScopeState state = scopes.get(scope);
         if (state == null) {
-            state = new ScopeState(Long.MIN_VALUE, "", List.of(), 0L);
+            state = new ScopeState(Long.MIN_VALUE, "", List.of(), 0L, Long.MAX_VALUE);
         }
         if (state.getDecidedRun().equals(report.getRunId())) {
             return; // another attempt of a run that is settled, or the same report again
         }
         List<PendingSeal> others = new ArrayList<>();
         List<PartitionReport> reports = new ArrayList<>();
-        long since = now;
+        // By the clock: in a rebuild a partition may be days of records ahead of another.
+        long clock = context.currentSystemTimeMs();
+        long since = clock;
         for (PendingSeal pending : state.getPending()) {
             if (pending.getRunId().equals(report.getRunId())
                     && pending.getAttempt().equals(report.getAttempt())) {
                 since = pending.getSince();
                 reports.addAll(pending.getReports());
-            } else if (pending.getSince() > now - FORGET_PENDING.toMillis()) {
+            } else if (pending.getSince() > clock - FORGET_PENDING.toMillis()) {
                 others.add(pending);
             }
         }
@@ -148,10 +143,12 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             scopes.put(scope, with(state, others));
             return;
         }
-        ScopeState decided = report.getRunId().equals(RETIRED)
-                ? holdRetired(scope, state, report, reports, now)
-                : decide(scope, state, report, reports, now);
-        scopes.put(scope, with(decided, others));
+        if (report.getRunId().equals(RETIRED)) {
+            holdRetired(scope, state, report, reports, now);
+        } else {
+            state = decide(scope, state, report, reports, now);
+        }
+        scopes.put(scope, with(state, others));
     }
 
     private static ScopeState with(ScopeState state, List<PendingSeal> pending) {
@@ -179,7 +176,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                     now);
             return state;
         }
-        Found found = Found.of(reports, state.getDeletedBefore());
+        Found found = Found.of(reports, state);
         long budget = settings.budget(found.live);
         supersede(scope, now);
         Optional<String> conflict =
@@ -187,8 +184,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         if (found.vanished <= budget && conflict.isEmpty()) {
             tally.scope(report.getProvider(), "sealed");
             verdict(scope, report, "delete", null, null, now);
-            retireAgain(scope, report, now);
-            return new ScopeState(at, report.getRunId(), List.of(), at);
+            return retireAgain(scope, new ScopeState(at, report.getRunId(), List.of(), at, Long.MAX_VALUE), report);
         }
         String planId = UUID.nameUUIDFromBytes(
                         (scope + " " + report.getRunId() + " " + report.getAttempt()).getBytes(StandardCharsets.UTF_8))
@@ -203,32 +199,28 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 conflict.map(why -> why + "; ").orElse("") + found.vanished + " of " + found.live
                         + " resources vanished (expected: at most " + budget + ")",
                 now);
-        ScopeState held = new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore());
-        ScopeState decided = decideAgain(scope, held);
-        retireAgain(scope, report, now);
-        return decided;
+        ScopeState held =
+                new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore(), state.getDeletedAtMost());
+        return retireAgain(scope, decideAgain(scope, held), report);
     }
 
     /** What all partitions of the scope have together. */
     private record Found(long live, long vanished) {
         /**
          * Where runs follow each other faster than verdicts are carried out, a partition still has what an earlier run has had
-         * deleted: that goes without this run, and is not counted.
+         * deleted: that goes without this run, and is not counted. What a person let go is no more than what was shown.
          */
-        static Found of(List<PartitionReport> reports, long deletedBefore) {
-            long live = 0;
-            long vanished = 0;
-            for (PartitionReport report : reports) {
-                long going = report.getDeletedBefore() >= deletedBefore
-                        ? 0
-                        : report.getLastSeen().stream()
-                                .filter(seen -> seen.getAt() < deletedBefore)
-                                .mapToLong(SeenLast::getVanished)
-                                .sum();
-                live += report.getLive() - going;
-                vanished += report.getVanished() - going;
-            }
-            return new Found(live, vanished);
+        static Found of(List<PartitionReport> reports, ScopeState state) {
+            long going = reports.stream()
+                    .filter(report -> report.getDeletedBefore() < state.getDeletedBefore())
+                    .flatMap(report -> report.getLastSeen().stream())
+                    .filter(seen -> seen.getAt() < state.getDeletedBefore())
+                    .mapToLong(SeenLast::getVanished)
+                    .sum();
+            going = Math.min(going, state.getDeletedAtMost());
+            return new Found(
+                    reports.stream().mapToLong(PartitionReport::getLive).sum() - going,
+                    reports.stream().mapToLong(PartitionReport::getVanished).sum() - going);
         }
     }
 
@@ -284,72 +276,78 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     }
 
     private void command(Record<byte[], byte[]> in, String scope, HeldCommand command) {
-        switch (command.getAction()) {
-            case "retire" -> retire(in, scope, command);
-            case "release", "reject" -> decided(scope, command, in.timestamp());
-            default -> {
-                String problem = "action: " + command.getAction() + " (expected: release, reject or retire)";
-                letters.send(in, new IllegalArgumentException(problem), problem);
-            }
-        }
-    }
-
-    private void decided(String scope, HeldCommand command, long at) {
-        Decision decision =
-                new Decision(command.getPlanId(), command.getRetiredAfter(), command.getAction(), command.getBy(), at);
         OpenPlan plan = plans.get(scope);
-        if (plan != null && plan.getPlanId().equals(command.getPlanId())) {
-            scopes.put(scope, carryOut(scope, scopes.get(scope), plan, decision));
-            return;
+        String action = command.getAction();
+        if (action.equals("retire")) {
+            retire(in, scope, command);
+        } else if (!action.equals("release") && !action.equals("reject")) {
+            String problem = "action: " + action + " (expected: release, reject or retire)";
+            letters.send(in, new IllegalArgumentException(problem), problem);
+        } else if (plan == null || !plan.getPlanId().equals(command.getPlanId())) {
+            String problem = "plan of " + scope + ": " + command.getPlanId() + " (expected: "
+                    + (plan == null ? "none is held" : plan.getPlanId()) + ")";
+            letters.send(in, new IllegalArgumentException(problem), problem);
+        } else if (plan.getExpiresAt() <= in.timestamp()) {
+            close(scope, plan, "expire", null, in.timestamp());
+        } else {
+            scopes.put(scope, carryOut(scope, scopes.get(scope), plan, action, command.getBy(), in.timestamp()));
+            ScopeEvent decision =
+                    new ScopeEvent(scope, Instant.ofEpochMilli(in.timestamp()), Decisions.of(command, plan));
+            context.forward(new Record<Object, Object>(scope, decision, in.timestamp()), NormalizerTopology.DECIDED);
         }
-        LOG.info(
-                "{} of plan {} of {}: {} (kept, in case the plan comes)",
-                command.getAction(),
-                command.getPlanId(),
-                scope,
-                plan == null ? "none is held" : "held is " + plan.getPlanId());
-        decisions.put(scope + Stores.NUL + command.getPlanId(), decision);
     }
 
-    private ScopeState carryOut(String scope, ScopeState state, OpenPlan plan, Decision decision) {
-        boolean isLate = plan.getExpiresAt() <= decision.getAt();
-        String outcome = isLate ? "expire" : decision.getAction();
-        close(scope, plan, outcome, isLate ? null : decision.getBy(), decision.getAt());
-        return outcome.equals("release")
+    private ScopeState carryOut(
+            String scope, ScopeState state, OpenPlan plan, String action, String by, long decidedAt) {
+        close(scope, plan, action, by, decidedAt);
+        return action.equals("release") && plan.getObservedAt() > state.getDeletedBefore()
                 ? ScopeState.newBuilder(state)
-                        .setDeletedBefore(Math.max(state.getDeletedBefore(), plan.getObservedAt()))
+                        .setDeletedBefore(plan.getObservedAt())
+                        .setDeletedAtMost(plan.getDeletions())
                         .build()
                 : state;
     }
 
-    /** In a rebuild, people's words are read before the runs that they are about. None was said before its plan was shown. */
+    /** In a rebuild, what people decided is there before the runs that it is about. */
     private ScopeState decideAgain(String scope, ScopeState state) {
         OpenPlan plan = plans.get(scope);
-        Decision decision = decisions.get(scope + Stores.NUL + plan.getPlanId());
-        if (decision == null || decision.getAt() <= plan.getAt()) {
-            return state;
-        }
-        decisions.delete(scope + Stores.NUL + plan.getPlanId());
-        return carryOut(scope, state, plan, decision);
+        Decision decision = decisions.delete(scope + Stores.NUL + plan.getPlanId());
+        return decision == null
+                ? state
+                : carryOut(scope, state, plan, decision.getAction(), decision.getBy(), decision.getAt());
     }
 
     /** What a person let go of a scope that nobody read any more, after this run of it, goes in a rebuild too. */
-    private void retireAgain(String scope, SealReport report, long now) {
+    private ScopeState retireAgain(String scope, ScopeState state, SealReport report) {
         for (KeyValue<String, Decision> entry : Stores.entries(decisions, scope + Stores.NUL)) {
             Decision decision = entry.value;
-            if (decision.getRetiredAfter().equals(report.getRunId())
-                    && decision.getAction().equals("release")
-                    && decision.getAt() > now) {
-                retire(
-                        scope,
-                        report.getRunId(),
-                        report.getObservedAt().toEpochMilli(),
-                        decision.getPlanId(),
-                        decision.getBy(),
-                        report.getRawPartitions(),
-                        now);
+            if (decision.getRetiredAfter().equals(report.getRunId())) {
+                decisions.delete(entry.key);
+                if (decision.getAction().equals("release")) {
+                    supersede(scope, decision.getAt());
+                    long until = state.getDecidedAt() + 1;
+                    forward(
+                            new Verdict(
+                                    scope,
+                                    report.getRunId(),
+                                    decision.getPlanId(),
+                                    Instant.ofEpochMilli(until),
+                                    "retired",
+                                    decision.getPlanId(),
+                                    "by " + decision.getBy(),
+                                    report.getRawPartitions(),
+                                    null,
+                                    null,
+                                    0L),
+                            decision.getAt());
+                    return ScopeState.newBuilder(state)
+                            .setDeletedBefore(until)
+                            .setDeletedAtMost(Long.MAX_VALUE)
+                            .build();
+                }
             }
         }
+        return state;
     }
 
     /**
@@ -357,51 +355,36 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
      * partition has listed what it has.
      */
     private void retire(Record<byte[], byte[]> in, String scope, HeldCommand command) {
-        if (command.getPartitions() < 1) {
-            String problem = "partitions: " + command.getPartitions() + " (expected: those of the topic of verdicts)";
+        ScopeState state = scopes.get(scope);
+        if (state == null || state.getDecidedRun().isEmpty() || command.getPartitions() < 1) {
+            String problem = command.getPartitions() < 1
+                    ? "partitions: " + command.getPartitions() + " (expected: those of the topic of verdicts)"
+                    : "scope: " + scope + " (expected: one that a run has sealed)";
             letters.send(in, new IllegalArgumentException(problem), problem);
             return;
         }
-        ScopeState state = scopes.get(scope);
-        if (state == null || state.getDecidedRun().isEmpty()) {
-            // No dead letter: a rebuild reads this before the runs, and goes by the release of the plan.
-            LOG.info("nothing to retire: {} (expected: a scope that a run has sealed)", scope);
-            return;
-        }
         supersede(scope, in.timestamp());
-        retire(
-                scope,
-                state.getDecidedRun(),
-                state.getDecidedAt(),
-                command.getPlanId(),
-                command.getBy(),
-                command.getPartitions(),
-                in.timestamp());
-    }
-
-    private void retire(
-            String scope, String runId, long decidedAt, String planId, String by, int partitions, long now) {
         forward(
                 new Verdict(
                         scope,
-                        runId,
-                        planId,
+                        state.getDecidedRun(),
+                        command.getPlanId(),
                         // What was seen after the last run that was decided on stays.
-                        Instant.ofEpochMilli(decidedAt + 1),
+                        Instant.ofEpochMilli(state.getDecidedAt() + 1),
                         "retire",
-                        planId,
-                        "asked for by " + by,
-                        partitions,
+                        command.getPlanId(),
+                        "asked for by " + command.getBy(),
+                        command.getPartitions(),
                         null,
                         null,
                         0L),
-                now);
+                in.timestamp());
     }
 
-    private ScopeState holdRetired(
+    private void holdRetired(
             String scope, ScopeState state, SealReport report, List<PartitionReport> reports, long now) {
         if (report.getObservedAt().toEpochMilli() <= state.getDecidedAt()) {
-            return state; // somebody has read it meanwhile
+            return; // somebody has read it meanwhile
         }
         supersede(scope, now);
         hold(
@@ -409,11 +392,10 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 state.getDecidedRun(),
                 report,
                 report.getAttempt(),
-                Found.of(reports, state.getDeletedBefore()),
+                Found.of(reports, state),
                 0,
-                RETIREMENT,
+                "the scope is to be retired",
                 now);
-        return decideAgain(scope, state);
     }
 
     private void expire(long now) {
@@ -473,14 +455,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 plan.getKind(),
                 Instant.ofEpochMilli(plan.getAt()),
                 Instant.ofEpochMilli(plan.getExpiresAt()),
-                new HeldSummary(
-                        state,
-                        plan.getLive(),
-                        plan.getDeletions(),
-                        plan.getBudget(),
-                        by,
-                        reason,
-                        RETIREMENT.equals(reason)));
+                new HeldSummary(state, plan.getLive(), plan.getDeletions(), plan.getBudget(), by, reason));
         context.forward(new Record<Object, Object>(scope, held, now), NormalizerTopology.HELD_SUMMARIES);
     }
 }

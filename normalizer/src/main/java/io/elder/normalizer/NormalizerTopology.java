@@ -41,6 +41,7 @@ public final class NormalizerTopology {
     static final String REPORTS = "seal-reports";
     static final String HELD_ITEMS = "held-items";
     static final String HELD_SUMMARIES = "held-summaries";
+    static final String DECIDED = "decided";
     static final String VERDICTS = "verdicts-out";
     static final String VERDICTS_REST = "verdicts-rest";
     static final String DEADLETTER = "deadletter";
@@ -49,6 +50,7 @@ public final class NormalizerTopology {
     private static final String OBSERVATIONS = "observations";
     private static final String CARRIED_OUT = "verdicts-carried-out";
     private static final String JUDGE = "judge";
+    private static final String DECISIONS = "decisions-known";
     private static final String SAME_PERSON = "same-person";
 
     private NormalizerTopology() {}
@@ -112,19 +114,18 @@ public final class NormalizerTopology {
                 .addSink(HELD_ITEMS, topics.held().name(), key, held, CARRIED_OUT)
                 .addSink(VERDICTS_REST, topics.verdicts().name(), key, decided, whereItIsLeft, CARRIED_OUT)
                 .addSink(DEADLETTER, topics.deadletter().name(), asItWas, asItWas, OBSERVATIONS, CARRIED_OUT)
-                .addSource(
-                        "scopes",
-                        in,
-                        in,
-                        topics.scopes().name(),
-                        topics.decisions().name())
+                .addSource("scopes", in, in, topics.scopes().name())
+                .addSource("decisions", in, in, topics.decisions().name())
                 .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
-                .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE)
+                .addProcessor(DECISIONS, () -> new Decisions(events, tally), "decisions")
+                .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE, DECISIONS)
                 .addStateStore(store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE)
-                .addStateStore(store(Judge.DECISIONS, new StateSerde<Decision>(Decision.getClassSchema())), JUDGE)
+                .addStateStore(
+                        store(Decisions.STORE, new StateSerde<Decision>(Decision.getClassSchema())), JUDGE, DECISIONS)
+                .addSink(DECIDED, topics.decisions().name(), key, reports, JUDGE)
                 .addSink(VERDICTS, topics.verdicts().name(), key, decided, everywhere, JUDGE)
                 .addSink(HELD_SUMMARIES, topics.held().name(), key, held, JUDGE)
-                .addSink(DEADLETTER_SCOPES, topics.deadletter().name(), asItWas, asItWas, JUDGE)
+                .addSink(DEADLETTER_SCOPES, topics.deadletter().name(), asItWas, asItWas, JUDGE, DECISIONS)
                 .addSource("persons", in, in, topics.persons().name())
                 .addProcessor(SAME_PERSON, () -> new SamePerson(identities, tally), "persons")
                 .addStateStore(store(SamePerson.PERSONS, new StateSerde<Person>(Person.getClassSchema())), SAME_PERSON)

@@ -283,7 +283,8 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
                 stores.put(key, resource, new ResourceState(resource.getObservedAt(), resource.getClaims(), kept));
             }
         }
-        long stale = now - Duration.ofDays(1).toMillis();
+        // By the records' own time: in a rebuild those that are being counted are weeks old.
+        long stale = context.currentStreamTimeMs() - Duration.ofDays(1).toMillis();
         for (KeyValue<String, Arrival> arrival : Stores.entries(stores.arrivals(), "")) {
             if (arrival.value.getDeadline() < stale) {
                 stores.arrivals().delete(arrival.key);

@@ -29,8 +29,11 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     static final int KEYS_PER_PART = 1000;
 
-    /** What deletes more is more than one transaction: one may take ten seconds. */
-    static final int KEYS_AT_ONCE = 10_000;
+    /** A release of more is more than one transaction: one may take ten seconds. */
+    static final int RELEASED_AT_ONCE = 10_000;
+
+    /** So is this; larger, as the mark comes after the last of them, and after that of a newer run that is decided on meanwhile. */
+    static final int DELETED_AT_ONCE = 50_000;
 
     private final Duration heldExpiry;
     private final Deserializer<Verdict> verdicts;
@@ -68,7 +71,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         }
         long now = in.timestamp();
         switch (verdict.getOutcome()) {
-            case "delete" -> delete(verdict, now);
+            case "delete", "retired" -> delete(verdict, now);
             case "hold" -> {
                 dropPlans(verdict.getScope(), now);
                 mark(verdict, "held", 0, hold(verdict, undisputed(verdict), now), now);
@@ -83,7 +86,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
             case "reject", "expire" -> dropPlans(verdict.getScope(), now);
             default -> {
                 String problem = "outcome: " + verdict.getOutcome()
-                        + " (expected: delete, hold, fail, retire, release, reject or expire)";
+                        + " (expected: delete, hold, fail, retire, retired, release, reject or expire)";
                 letters.send(in, new IllegalArgumentException(problem), problem);
             }
         }
@@ -94,19 +97,21 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         if (verdict.getPartition() == null) {
             dropPlans(scope, now);
         }
-        List<String> keys = unseen(verdict, true, KEYS_AT_ONCE);
+        List<String> keys = unseen(verdict, true, DELETED_AT_ONCE);
         long deleted = verdict.getDeleted() + end(verdict, keys, now);
-        if (keys.size() == KEYS_AT_ONCE) {
+        if (keys.size() == DELETED_AT_ONCE) {
             leave(Verdict.newBuilder(verdict).setAfter(keys.getLast()).setDeleted(deleted), now);
             return;
         }
         noteDeleted(verdict);
-        mark(verdict, "sealed", deleted, 0, now);
+        if (verdict.getOutcome().equals("delete")) {
+            mark(verdict, "sealed", deleted, 0, now);
+        }
     }
 
     private void release(Verdict verdict, long now) {
         String plan = verdict.getScope() + Stores.NUL + verdict.getPlanId() + Stores.NUL;
-        int most = KEYS_AT_ONCE / KEYS_PER_PART;
+        int most = RELEASED_AT_ONCE / KEYS_PER_PART;
         List<KeyValue<String, HeldKeys>> parts = Stores.entries(stores.heldKeys(), plan, most);
         for (KeyValue<String, HeldKeys> part : parts) {
             end(verdict, part.value.getKeys(), now);
@@ -154,7 +159,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         String scope = verdict.getScope();
         long at = verdict.getObservedAt().toEpochMilli();
         // What a person lets go may have been seen last long ago: it is kept from then on.
-        long buried = verdict.getOutcome().equals("release") ? Math.max(at, now) : at;
+        long buried = verdict.getOutcome().equals("delete") ? at : Math.max(at, now);
         long deleted = 0;
         for (String key : keys) {
             ResourceState resource = stores.resource(key);

@@ -99,8 +99,8 @@ public final class KafkaAccess {
     private List<Permission> normalizer() {
         List<Permission> all = streams("normalizer");
         all.addAll(on(READ, each(topics::raw)));
-        all.addAll(on(READ, List.of(topics.decisions())));
-        all.addAll(on(READ_AND_WRITE, List.of(topics.scopes(), topics.persons(), topics.verdicts())));
+        all.addAll(
+                on(READ_AND_WRITE, List.of(topics.scopes(), topics.decisions(), topics.persons(), topics.verdicts())));
         all.addAll(on(WRITE, List.of(topics.inventory(), topics.held(), topics.deadletter())));
         return all;
     }

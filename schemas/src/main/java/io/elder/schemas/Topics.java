@@ -76,7 +76,7 @@ public record Topics(String prefix, Duration rawRetention) {
         return Topic.keptFor(DAY.multipliedBy(90), prefix + "scopes", ScopeEvent.class);
     }
 
-    /** What people decided on held plans: as the raw topics, not derived from anything, and kept as long. */
+    /** What people decided on held plans, and was carried out: as the raw topics, not derived from anything, and kept as long. */
     public Topic<ScopeEvent> decisions() {
         return Topic.keptFor(rawRetention, prefix + "decisions", ScopeEvent.class);
     }

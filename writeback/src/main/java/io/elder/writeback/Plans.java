@@ -464,13 +464,7 @@ final class Plans {
 
     private void summary(String id, Plan plan, long now) {
         HeldSummary summary = new HeldSummary(
-                plan.state(),
-                (long) plan.changes(),
-                (long) plan.removals(),
-                plan.budget(),
-                plan.by(),
-                plan.reason(),
-                false);
+                plan.state(), (long) plan.changes(), (long) plan.removals(), plan.budget(), plan.by(), plan.reason());
         context.forward(new Record<>(scope(id, plan), held(id, plan, summary), now), PlannerTopology.HELD);
     }
 
