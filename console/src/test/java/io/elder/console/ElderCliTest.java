@@ -216,7 +216,8 @@ class ElderCliTest {
         new TopicReader(kafka).read(kafka.topics().scopes().name(), events, record -> sent.add(record.value()));
         assertThat(sent).hasSize(1);
         assertThat(sent.getFirst().getScope()).isEqualTo(SCOPE);
-        assertThat(sent.getFirst().getBody()).isEqualTo(new HeldCommand("plan-1", "release", "carol", 0, "", Instant.EPOCH));
+        assertThat(sent.getFirst().getBody())
+                .isEqualTo(new HeldCommand("plan-1", "release", "carol", 0, "", Instant.EPOCH));
 
         assertThat(run("held", "retire", "of no form").code()).isEqualTo(2);
         Run retired = run("held", "retire", SCOPE, "--by=carol");

@@ -15,7 +15,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
  * Keeps what people decided, and the {@link Judge} carried out, until the run comes that it is about: in a rebuild it is
- * read before all runs, otherwise after its own.
+ * read before that run or soon after, otherwise after its plan was closed.
  */
 final class Decisions implements Processor<byte[], byte[], Object, Object> {
     /** Scope, NUL, plan to the decision on it. */
@@ -24,6 +24,7 @@ final class Decisions implements Processor<byte[], byte[], Object, Object> {
     private final Deserializer<ScopeEvent> events;
     private final Tally tally;
     private KeyValueStore<String, ScopeState> scopes;
+    private KeyValueStore<String, OpenPlan> plans;
     private KeyValueStore<String, Decision> decisions;
     private Letters letters;
 
@@ -46,6 +47,7 @@ final class Decisions implements Processor<byte[], byte[], Object, Object> {
     @Override
     public void init(ProcessorContext<Object, Object> started) {
         scopes = started.getStateStore(Judge.SCOPES);
+        plans = started.getStateStore(Judge.PLANS);
         decisions = started.getStateStore(STORE);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
     }
@@ -64,7 +66,10 @@ final class Decisions implements Processor<byte[], byte[], Object, Object> {
         }
         HeldCommand command = (HeldCommand) event.getBody();
         ScopeState state = scopes.get(event.getScope());
-        if (state == null || state.getDecidedAt() < command.getObservedAt().toEpochMilli()) {
+        OpenPlan plan = plans.get(event.getScope());
+        boolean isToCome =
+                state == null || state.getDecidedAt() < command.getObservedAt().toEpochMilli();
+        if (isToCome || (plan != null && plan.getPlanId().equals(command.getPlanId()))) {
             decisions.put(
                     event.getScope() + Stores.NUL + command.getPlanId(),
                     new Decision(

@@ -52,6 +52,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     /** Reports that never became whole: the fetcher died between two seals, and another attempt took over. */
     private static final Duration FORGET_PENDING = Duration.ofDays(1);
 
+    /** In a rebuild one partition may be as many runs ahead of another. */
+    private static final int MOST_PENDING = 200;
+
     private final NormalizerSettings settings;
     private final Deserializer<ScopeEvent> events;
     private final Tally tally;
@@ -107,7 +110,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void report(String scope, SealReport report, long now) {
         ScopeState state = scopes.get(scope);
         if (state == null) {
-            state = new ScopeState(Long.MIN_VALUE, "", List.of(), 0L, Long.MAX_VALUE);
+            state = new ScopeState(Long.MIN_VALUE, "", List.of(), 0L, 0L, 0L);
         }
         if (state.getDecidedRun().equals(report.getRunId())) {
             return; // another attempt of a run that is settled, or the same report again
@@ -139,6 +142,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                             .toList()));
         }
         if (reports.size() < report.getRawPartitions()) {
+            if (others.size() >= MOST_PENDING) {
+                others.removeFirst();
+            }
             others.add(new PendingSeal(report.getRunId(), report.getAttempt(), since, reports));
             scopes.put(scope, with(state, others));
             return;
@@ -174,8 +180,10 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                             + wrong.get().getArrived() + " records arrived (expected: "
                             + wrong.get().getExpected() + ")",
                     now);
-            return state;
+            // Its first records may have left the raw topic since it was retired.
+            return retireAgain(scope, state, report, now);
         }
+        state = decideAgain(scope, state);
         Found found = Found.of(reports, state);
         long budget = settings.budget(found.live);
         supersede(scope, now);
@@ -184,7 +192,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         if (found.vanished <= budget && conflict.isEmpty()) {
             tally.scope(report.getProvider(), "sealed");
             verdict(scope, report, "delete", null, null, now);
-            return retireAgain(scope, new ScopeState(at, report.getRunId(), List.of(), at, Long.MAX_VALUE), report);
+            return retireAgain(scope, new ScopeState(at, report.getRunId(), List.of(), at, 0L, 0L), report, now);
         }
         String planId = UUID.nameUUIDFromBytes(
                         (scope + " " + report.getRunId() + " " + report.getAttempt()).getBytes(StandardCharsets.UTF_8))
@@ -199,9 +207,11 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                 conflict.map(why -> why + "; ").orElse("") + found.vanished + " of " + found.live
                         + " resources vanished (expected: at most " + budget + ")",
                 now);
-        ScopeState held =
-                new ScopeState(at, report.getRunId(), List.of(), state.getDeletedBefore(), state.getDeletedAtMost());
-        return retireAgain(scope, decideAgain(scope, held), report);
+        ScopeState held = ScopeState.newBuilder(state)
+                .setDecidedAt(at)
+                .setDecidedRun(report.getRunId())
+                .build();
+        return retireAgain(scope, decideAgain(scope, held), report, now);
     }
 
     /** What all partitions of the scope have together. */
@@ -211,17 +221,23 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
          * deleted: that goes without this run, and is not counted. What a person let go is no more than what was shown.
          */
         static Found of(List<PartitionReport> reports, ScopeState state) {
-            long going = reports.stream()
-                    .filter(report -> report.getDeletedBefore() < state.getDeletedBefore())
-                    .flatMap(report -> report.getLastSeen().stream())
-                    .filter(seen -> seen.getAt() < state.getDeletedBefore())
-                    .mapToLong(SeenLast::getVanished)
-                    .sum();
-            going = Math.min(going, state.getDeletedAtMost());
+            long deleted = going(reports, 0, state.getDeletedBefore());
+            long released = going(reports, state.getDeletedBefore(), state.getReleasedBefore());
+            long going = deleted + Math.min(released, state.getReleasedAtMost());
             return new Found(
                     reports.stream().mapToLong(PartitionReport::getLive).sum() - going,
                     reports.stream().mapToLong(PartitionReport::getVanished).sum() - going);
         }
+    }
+
+    /** What was seen last from one time to another, where nothing so late was deleted yet. */
+    private static long going(List<PartitionReport> reports, long from, long until) {
+        return reports.stream()
+                .filter(report -> report.getDeletedBefore() < until)
+                .flatMap(report -> report.getLastSeen().stream())
+                .filter(seen -> seen.getAt() >= from && seen.getAt() < until)
+                .mapToLong(SeenLast::getVanished)
+                .sum();
     }
 
     private void hold(
@@ -302,50 +318,49 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         close(scope, plan, action, by, decidedAt);
         return action.equals("release") && plan.getObservedAt() > state.getDeletedBefore()
                 ? ScopeState.newBuilder(state)
-                        .setDeletedBefore(plan.getObservedAt())
-                        .setDeletedAtMost(plan.getDeletions())
+                        .setReleasedBefore(plan.getObservedAt())
+                        .setReleasedAtMost(plan.getDeletions())
                         .build()
                 : state;
     }
 
-    /** In a rebuild, what people decided is there before the runs that it is about. */
+    /**
+     * In a rebuild, what people decided is there before the run that it is about, or soon after. Its verdict has the time of the
+     * plan: one of a later time would hold up those of other scopes until the raw records are as late.
+     */
     private ScopeState decideAgain(String scope, ScopeState state) {
         OpenPlan plan = plans.get(scope);
-        Decision decision = decisions.delete(scope + Stores.NUL + plan.getPlanId());
+        Decision decision = plan == null ? null : decisions.delete(scope + Stores.NUL + plan.getPlanId());
         return decision == null
                 ? state
-                : carryOut(scope, state, plan, decision.getAction(), decision.getBy(), decision.getAt());
+                : carryOut(scope, state, plan, decision.getAction(), decision.getBy(), plan.getAt());
     }
 
     /** What a person let go of a scope that nobody read any more, after this run of it, goes in a rebuild too. */
-    private ScopeState retireAgain(String scope, ScopeState state, SealReport report) {
+    private ScopeState retireAgain(String scope, ScopeState state, SealReport report, long now) {
         for (KeyValue<String, Decision> entry : Stores.entries(decisions, scope + Stores.NUL)) {
             Decision decision = entry.value;
-            if (decision.getRetiredAfter().equals(report.getRunId())) {
-                decisions.delete(entry.key);
-                if (decision.getAction().equals("release")) {
-                    supersede(scope, decision.getAt());
-                    long until = state.getDecidedAt() + 1;
-                    forward(
-                            new Verdict(
-                                    scope,
-                                    report.getRunId(),
-                                    decision.getPlanId(),
-                                    Instant.ofEpochMilli(until),
-                                    "retired",
-                                    decision.getPlanId(),
-                                    "by " + decision.getBy(),
-                                    report.getRawPartitions(),
-                                    null,
-                                    null,
-                                    0L),
-                            decision.getAt());
-                    return ScopeState.newBuilder(state)
-                            .setDeletedBefore(until)
-                            .setDeletedAtMost(Long.MAX_VALUE)
-                            .build();
-                }
+            if (!decision.getRetiredAfter().equals(report.getRunId())
+                    || !decision.getAction().equals("release")) {
+                continue;
             }
+            supersede(scope, now);
+            long until = report.getObservedAt().toEpochMilli() + 1;
+            forward(
+                    new Verdict(
+                            scope,
+                            report.getRunId(),
+                            decision.getPlanId(),
+                            Instant.ofEpochMilli(until),
+                            "retired",
+                            decision.getPlanId(),
+                            "by " + decision.getBy(),
+                            report.getRawPartitions(),
+                            null,
+                            null,
+                            0L),
+                    now);
+            return ScopeState.newBuilder(state).setDeletedBefore(until).build();
         }
         return state;
     }
@@ -400,8 +415,9 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
 
     private void expire(long now) {
         for (KeyValue<String, OpenPlan> plan : Stores.entries(plans, "")) {
-            if (plan.value.getExpiresAt() <= now) {
-                close(plan.key, plan.value, "expire", null, now);
+            scopes.put(plan.key, decideAgain(plan.key, scopes.get(plan.key)));
+            if (plan.value.getExpiresAt() <= now && plans.get(plan.key) != null) {
+                close(plan.key, plan.value, "expire", null, plan.value.getAt());
             }
         }
     }

@@ -119,7 +119,8 @@ public final class NormalizerTopology {
                 .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
                 .addProcessor(DECISIONS, () -> new Decisions(events, tally), "decisions")
                 .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE, DECISIONS)
-                .addStateStore(store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE)
+                .addStateStore(
+                        store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE, DECISIONS)
                 .addStateStore(
                         store(Decisions.STORE, new StateSerde<Decision>(Decision.getClassSchema())), JUDGE, DECISIONS)
                 .addSink(DECIDED, topics.decisions().name(), key, reports, JUDGE)

@@ -395,6 +395,30 @@ class NormalizerTopologyTest {
         assertThat(letters.isEmpty()).isTrue();
     }
 
+    /** Which of two topics is read first is up to the broker. */
+    @Test
+    void aRebuildKnowsWhatPeopleDecidedAlsoIfItIsReadAfterTheRun() {
+        run(1, names(0, 50));
+        run(2, names(30, 50));
+        command(lastPlan(), "release");
+        List<ScopeEvent> known = decided.readValuesToList();
+        for (boolean anotherRunFollows : List.of(true, false)) {
+            close();
+            open();
+            run(1, names(0, 50));
+            run(2, names(30, 50));
+            known.forEach(event -> decisions.pipeInput(SCOPE, event, event.getAt()));
+            assertThat(deletions()).isEmpty();
+            if (anotherRunFollows) {
+                run(3, names(30, 50));
+            } else {
+                driver.advanceWallClockTime(Duration.ofDays(30));
+            }
+            assertThat(deletions()).hasSize(60);
+            assertThat(states()).containsExactly("held", "released");
+        }
+    }
+
     @Test
     void aRebuildRetiresWhatWasRetiredHoweverLongAfter() {
         run(1, "alice", "bob");
@@ -624,6 +648,15 @@ class NormalizerTopologyTest {
         assertThat(states()).containsExactly("released");
     }
 
+    @Test
+    void whatWasDeletedBeforeAReleaseIsNotCountedEither() {
+        partitionReport(2, 0, 100, 15, Map.of(1, 15L));
+        partitionReport(3, 0, 100, 45, Map.of(1, 15L, 2, 30L));
+        command(lastPlan(), "release");
+        partitionReport(10, 0, 100, 51, Map.of(1, 15L, 2, 30L, 3, 6L));
+        assertThat(states()).containsExactly("released");
+    }
+
     /** Another scope claimed the rest when the plan was made, so that nobody was shown it. */
     @Test
     void whatAPersonHasLetGoIsNoMoreThanWasShown() {
@@ -698,7 +731,7 @@ class NormalizerTopologyTest {
         bytes.write(1);
         BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);
         new GenericDatumWriter<>(first).write(written, encoder);
-        ScopeState expected = new ScopeState(7L, "1.7", List.of(), 0L, Long.MAX_VALUE);
+        ScopeState expected = new ScopeState(7L, "1.7", List.of(), 0L, 0L, 0L);
         assertThat(Judge.scopeStates().record(bytes.toByteArray())).isEqualTo(expected);
         assertThat(Judge.scopeStates().record(Judge.scopeStates().bytes(expected)))
                 .isEqualTo(expected);
