@@ -141,7 +141,8 @@ final class WatchedProvider implements AutoCloseable {
 
     /** {@code group/member} as the calls that went through have it. */
     Set<String> members() {
-        return new TreeSet<>(members);
+        // A tree made of a sorted set believes its size, which changes meanwhile.
+        return new TreeSet<>(List.copyOf(members));
     }
 
     boolean has(String pair) {
