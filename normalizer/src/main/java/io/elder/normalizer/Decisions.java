@@ -6,7 +6,6 @@ import io.elder.normalizer.state.ScopeState;
 import io.elder.schemas.avro.HeldCommand;
 import io.elder.schemas.avro.ScopeEvent;
 import java.time.Instant;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -54,14 +53,8 @@ final class Decisions implements Processor<byte[], byte[], Object, Object> {
 
     @Override
     public void process(Record<byte[], byte[]> in) {
-        if (in.value() == null) {
-            return;
-        }
-        ScopeEvent event;
-        try {
-            event = events.deserialize("", in.value());
-        } catch (SerializationException e) {
-            letters.send(in, e, e.getMessage());
+        ScopeEvent event = letters.read(in, events);
+        if (event == null) {
             return;
         }
         HeldCommand command = (HeldCommand) event.getBody();

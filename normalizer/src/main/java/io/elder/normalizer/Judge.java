@@ -25,7 +25,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.avro.Schema;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -90,14 +89,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
 
     @Override
     public void process(Record<byte[], byte[]> in) {
-        if (in.value() == null) {
-            return;
-        }
-        ScopeEvent event;
-        try {
-            event = events.deserialize("", in.value());
-        } catch (SerializationException e) {
-            letters.send(in, e, e.getMessage());
+        ScopeEvent event = letters.read(in, events);
+        if (event == null) {
             return;
         }
         if (event.getBody() instanceof HeldCommand command) {
@@ -415,7 +408,11 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
 
     private void expire(long now) {
         for (KeyValue<String, OpenPlan> plan : Stores.entries(plans, "")) {
-            scopes.put(plan.key, decideAgain(plan.key, scopes.get(plan.key)));
+            ScopeState before = scopes.get(plan.key);
+            ScopeState after = decideAgain(plan.key, before);
+            if (!after.equals(before)) {
+                scopes.put(plan.key, after);
+            }
             if (plan.value.getExpiresAt() <= now && plans.get(plan.key) != null) {
                 close(plan.key, plan.value, "expire", null, plan.value.getAt());
             }

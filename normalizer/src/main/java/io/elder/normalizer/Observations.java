@@ -23,7 +23,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -64,14 +63,8 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
 
     @Override
     public void process(Record<byte[], byte[]> in) {
-        if (in.value() == null) {
-            return;
-        }
-        RawRecord raw;
-        try {
-            raw = records.deserialize("", in.value());
-        } catch (SerializationException e) {
-            letters.send(in, e, e.getMessage());
+        RawRecord raw = letters.read(in, records);
+        if (raw == null) {
             return;
         }
         // The broker stamped a retried record when it was retried, not when it was fetched in time.

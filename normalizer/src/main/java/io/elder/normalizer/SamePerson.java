@@ -11,7 +11,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -53,14 +52,8 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
 
     @Override
     public void process(Record<byte[], byte[]> in) {
-        if (in.value() == null) {
-            return;
-        }
-        InventoryRecord seen;
-        try {
-            seen = identities.deserialize("", in.value());
-        } catch (SerializationException e) {
-            letters.send(in, e, e.getMessage());
+        InventoryRecord seen = letters.read(in, identities);
+        if (seen == null) {
             return;
         }
         String email = new String(in.key(), StandardCharsets.UTF_8);

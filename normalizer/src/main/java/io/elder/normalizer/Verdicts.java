@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.api.Processor;
@@ -59,14 +58,8 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
 
     @Override
     public void process(Record<byte[], byte[]> in) {
-        if (in.value() == null) {
-            return;
-        }
-        Verdict verdict;
-        try {
-            verdict = verdicts.deserialize("", in.value());
-        } catch (SerializationException e) {
-            letters.send(in, e, e.getMessage());
+        Verdict verdict = letters.read(in, verdicts);
+        if (verdict == null) {
             return;
         }
         long now = in.timestamp();
