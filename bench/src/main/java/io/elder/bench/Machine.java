@@ -40,6 +40,13 @@ final class Machine {
                 : Double.NaN;
     }
 
+    /** What this process may see of the machine's: a container's limit counts. 0 if Java does not say. */
+    static long memoryMebibytes() {
+        return ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system
+                ? system.getTotalMemorySize() >> 20
+                : 0;
+    }
+
     static String line(ObjectNode machine) {
         return String.format(
                 Locale.ROOT,

@@ -19,7 +19,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -85,11 +84,6 @@ final class NormalizerBench implements Callable<Integer> {
             defaultValue = "-1",
             description = "bytes of Streams' cache, to compare with; -1: as the normalizer has it")
     private long cache = -1;
-
-    @Option(
-            names = "--commit-interval",
-            description = "NORMALIZER_COMMIT_INTERVAL, to compare with; none: as the normalizer has it")
-    private Optional<String> commitInterval = Optional.empty();
 
     @Option(names = "--only", description = "kinds whose titles hold one of these", split = ",")
     private List<String> only = List.of();
@@ -192,7 +186,6 @@ final class NormalizerBench implements Callable<Integer> {
     private KafkaStreams start(Kind kind, String prefix, Metrics metrics) {
         Map<String, String> environment = RawFeed.environment(servers, prefix);
         environment.put("STATE_DIR", state(prefix).toString());
-        commitInterval.ifPresent(interval -> environment.put("NORMALIZER_COMMIT_INTERVAL", interval));
         Settings settings = Settings.of(environment);
         KafkaClients kafka = new KafkaClients(settings);
         NormalizerSettings own = NormalizerSettings.from(settings);

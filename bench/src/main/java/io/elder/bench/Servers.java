@@ -14,10 +14,13 @@ import java.util.Map;
 
 /** A broker and a database with tables and topics in this process, for roles that run in others. */
 final class Servers implements AutoCloseable {
-    /** Settings of a database with room, as an operator would give it, that notes when commits were. */
+    /**
+     * Settings of a database with room, as an operator would give it, that notes when commits were. A quarter of the memory
+     * is what PostgreSQL's manual recommends.
+     */
     static final Map<String, String> ROOMY = Map.of(
             "shared_buffers",
-            "1GB",
+            Math.max(128, Machine.memoryMebibytes() / 4) + "MB",
             "max_wal_size",
             "8GB",
             "checkpoint_timeout",

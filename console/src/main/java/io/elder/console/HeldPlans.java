@@ -56,7 +56,9 @@ final class HeldPlans {
                         plan.id().equals(which) || plan.head().getScope().equals(which))
                 .findFirst()
                 .orElseThrow(
-                        () -> new CommandFailed("plan " + which + ": not found (expected: one of elder held list)"));
+                        () -> new CommandFailed(
+                                "plan " + which
+                                        + ": not found (expected: a plan of elder held list, or its scope; the next run of a scope makes a plan anew)"));
     }
 
     /** A plan that can still be decided on. */

@@ -85,6 +85,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         decisions = started.getStateStore(Decisions.STORE);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
         started.schedule(EXPIRY_CHECK, PunctuationType.WALL_CLOCK_TIME, this::expire);
+        Commits.schedule(started, settings.commitInterval());
     }
 
     @Override

@@ -41,7 +41,7 @@ public final class Normalizer implements Component {
     /** How Streams runs the topology. */
     public static Properties properties(KafkaClients kafka, NormalizerSettings own) {
         Properties properties = new Properties();
-        properties.putAll(kafka.streams("normalizer", own.stateDirectory(), own.commitInterval()));
+        properties.putAll(kafka.streams("normalizer", own.stateDirectory(), Commits.longest(own.commitInterval())));
         properties.put("num.stream.threads", own.threads());
         properties.put("rocksdb.config.setter", BoundedRocksDb.class);
         // Streams polls between tasks; see the measured settings of the stack.
@@ -49,7 +49,8 @@ public final class Normalizer implements Component {
         properties.put("topology.optimization", "none");
         // Nothing is visible before the commit, which sends what lingers: sending earlier, in small pieces, helps
         // nobody.
-        properties.put("producer.linger.ms", own.commitInterval().toMillis());
+        properties.put(
+                "producer.linger.ms", Commits.longest(own.commitInterval()).toMillis());
         properties.put("producer.batch.size", 64 << 10);
         properties.put("statestore.cache.max.bytes", CACHE_BYTES);
         return properties;

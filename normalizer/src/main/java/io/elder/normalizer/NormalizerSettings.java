@@ -11,6 +11,7 @@ import java.time.Duration;
  * @param heldExpiry how long a held plan awaits a person
  * @param lastSeenRefresh how often a resource that did not change is repeated in the inventory
  * @param purgeAfter how long a deleted row is kept
+ * @param commitInterval of what is just appended; see {@link Commits}
  */
 public record NormalizerSettings(
         int deleteBudgetMin,

@@ -128,7 +128,7 @@ public final class NormalizerTopology {
                 .addSink(HELD_SUMMARIES, topics.held().name(), key, held, JUDGE)
                 .addSink(DEADLETTER_SCOPES, topics.deadletter().name(), asItWas, asItWas, JUDGE, DECISIONS)
                 .addSource("persons", in, in, topics.persons().name())
-                .addProcessor(SAME_PERSON, () -> new SamePerson(identities, tally), "persons")
+                .addProcessor(SAME_PERSON, () -> new SamePerson(settings, identities, tally), "persons")
                 .addStateStore(store(SamePerson.PERSONS, new StateSerde<Person>(Person.getClassSchema())), SAME_PERSON)
                 .addSink(INVENTORY_LINKS, topics.inventory().name(), key, inventory, SAME_PERSON)
                 .addSink(DEADLETTER_PERSONS, topics.deadletter().name(), asItWas, asItWas, SAME_PERSON);

@@ -59,6 +59,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         letters = new Letters(started, NormalizerTopology.DEADLETTER, tally);
         rows = new Rows(started);
         started.schedule(PURGE_INTERVAL, PunctuationType.WALL_CLOCK_TIME, this::purge);
+        Commits.schedule(started, settings.commitInterval());
     }
 
     @Override

@@ -24,13 +24,15 @@ import org.apache.kafka.streams.state.KeyValueStore;
 final class SamePerson implements Processor<byte[], byte[], Object, Object> {
     static final String PERSONS = "persons";
 
+    private final NormalizerSettings settings;
     private final Deserializer<InventoryRecord> identities;
     private final Tally tally;
     private ProcessorContext<Object, Object> context;
     private KeyValueStore<String, Person> persons;
     private Letters letters;
 
-    SamePerson(Deserializer<InventoryRecord> identities, Tally tally) {
+    SamePerson(NormalizerSettings settings, Deserializer<InventoryRecord> identities, Tally tally) {
+        this.settings = settings;
         this.identities = identities;
         this.tally = tally;
     }
@@ -48,6 +50,7 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
         context = started;
         persons = started.getStateStore(PERSONS);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_PERSONS, tally);
+        Commits.schedule(started, settings.commitInterval());
     }
 
     @Override

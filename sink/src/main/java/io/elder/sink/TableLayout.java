@@ -26,9 +26,19 @@ final class TableLayout {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Set<String> SERVICE_IDENTITIES = Set.of("service_account", "bot", "integration");
 
-    /** A column as the catalogue has it. */
+    /**
+     * A column as the catalogue has it.
+     *
+     * @param defaultValue the expression; null if there is none, as for identity columns
+     */
     private record Actual(
-            String name, String type, int maxLength, boolean notNull, boolean hasDefault, List<String> labels) {
+            String name,
+            String type,
+            int maxLength,
+            boolean notNull,
+            boolean hasDefault,
+            String defaultValue,
+            List<String> labels) {
         String cast() {
             return type.equals("varchar") || type.equals("bpchar") ? "text" : type;
         }
@@ -282,13 +292,15 @@ final class TableLayout {
         List<String> values = new ArrayList<>();
         List<String> updates = new ArrayList<>();
         List<String> aliases = new ArrayList<>();
+        List<String> typed = new ArrayList<>();
         String uniqueName = uniqueName().orElse("");
         for (int i = 0; i < fields.size(); i++) {
             Field field = fields.get(i);
             String name = '"' + field.column().name() + '"';
             columns.add(name);
+            values.add("i." + name);
             aliases.add("c" + i);
-            values.add("i.c" + i + "::" + field.column().cast());
+            typed.add("c" + i + "::" + field.column().cast() + " AS " + name);
             if (field.update() != null && !field.column().name().equals(uniqueName)) {
                 updates.add(name + " = " + field.update());
             }
@@ -302,31 +314,29 @@ final class TableLayout {
         if (actuals.containsKey("updated_at")) {
             updates.add("updated_at = now()");
         }
+        String nextId = actuals.get("id").defaultValue();
+        if (nextId != null) {
+            // A row that is there has its id. ON CONFLICT comes after the sequence was asked, and an integer would be
+            // used
+            // up by changes.
+            columns.add("id");
+            values.add("coalesce(x.id, " + nextId + ")");
+        }
         return "INSERT INTO " + table.sqlName() + " AS t (" + String.join(", ", columns) + ") SELECT "
                 + String.join(", ", values)
-                + " FROM unnest(" + fields.stream().map(f -> "?::text[]").collect(Collectors.joining(", ")) + ") AS i("
-                + String.join(", ", aliases)
+                + " FROM (SELECT " + String.join(", ", typed)
+                + " FROM unnest(" + fields.stream().map(f -> "?::text[]").collect(Collectors.joining(", ")) + ") AS u("
+                + String.join(", ", aliases) + ")) AS i LEFT JOIN " + table.sqlName()
+                + " x ON x.source_key = i.source_key"
                 // Rows that stay as they are never come to the conflict: there they would be locked, which is a write.
-                + ") WHERE NOT EXISTS (SELECT FROM " + table.sqlName() + " x WHERE x.source_key = i."
-                + alias("source_key")
-                + " AND (x.observed_at > i." + alias("observed_at") + "::timestamptz OR (x.content_hash = i."
-                + alias("content_hash") + "::bigint AND (x.deleted_at IS NULL) = (i." + alias("deleted_at")
-                + " IS NULL)))) ON CONFLICT (source_key) WHERE source_key IS NOT NULL DO UPDATE SET "
+                + " WHERE (x.observed_at > i.observed_at OR (x.content_hash = i.content_hash"
+                + " AND (x.deleted_at IS NULL) = (i.deleted_at IS NULL))) IS NOT TRUE"
+                + " ON CONFLICT (source_key) WHERE source_key IS NOT NULL DO UPDATE SET "
                 + String.join(", ", updates)
                 + " WHERE (t.observed_at IS NULL OR t.observed_at <= excluded.observed_at)"
                 + " AND (t.content_hash IS DISTINCT FROM excluded.content_hash"
                 + " OR (t.deleted_at IS NULL) <> (excluded.deleted_at IS NULL))"
                 + " RETURNING t.source_key, t.id, t.xmax = 0";
-    }
-
-    private String alias(String column) {
-        for (int i = 0; i < fields.size(); i++) {
-            if (fields.get(i).column().name().equals(column)) {
-                return "c" + i;
-            }
-        }
-        throw new IllegalStateException(
-                table.sqlName() + "." + column + " is not filled (expected: it is in every shape)");
     }
 
     private void link(Link link) {
@@ -483,9 +493,10 @@ final class TableLayout {
         String sql = """
                 SELECT a.attname, t.typname, CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4
                            THEN a.atttypmod - 4 ELSE 0 END,
-                       a.attnotnull, a.atthasdef OR a.attidentity <> '',
+                       a.attnotnull, a.atthasdef OR a.attidentity <> '', pg_get_expr(d.adbin, d.adrelid),
                        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
                 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+                LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
                 WHERE a.attrelid = to_regclass(?) AND a.attnum > 0 AND NOT a.attisdropped
                 ORDER BY a.attnum
                 """;
@@ -501,7 +512,8 @@ final class TableLayout {
                                     column.getInt(3),
                                     column.getBoolean(4),
                                     column.getBoolean(5),
-                                    List.of((String[]) column.getArray(6).getArray())));
+                                    column.getString(6),
+                                    List.of((String[]) column.getArray(7).getArray())));
                 }
             }
         }

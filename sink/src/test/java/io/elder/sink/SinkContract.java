@@ -146,6 +146,19 @@ abstract class SinkContract {
     }
 
     @Test
+    void changesUseUpNoIds() throws SQLException {
+        apply(List.of(user(1, "first", 1)));
+        for (int version = 2; version <= 40; version++) {
+            apply(List.of(user(1, "v" + version, version)));
+        }
+        apply(List.of(user(2, "second", 1)));
+        assertThat(names()).containsExactly("ldap:second", "ldap:v40");
+        assertThat(count("identities a JOIN identities b ON b.id = a.id + 1 WHERE a.source_key = '" + USER
+                        + "1' AND b.source_key = '" + USER + "2'"))
+                .isEqualTo(1);
+    }
+
+    @Test
     void theLastOfManyVersionsInOneBatchWins() throws SQLException {
         List<Incoming> versions = new ArrayList<>();
         for (int version = 1; version <= 20; version++) {

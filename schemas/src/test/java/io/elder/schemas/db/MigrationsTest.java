@@ -34,7 +34,8 @@ final class MigrationsTest {
             "V50 writeback",
             "V51 people memberships index",
             "V60 pending purges",
-            "V61 old runs");
+            "V61 old runs",
+            "V62 room for updates");
 
     @Test
     void anEmptyDatabaseBecomesShapeA() throws SQLException {
@@ -94,6 +95,23 @@ final class MigrationsTest {
         assertThat(database.structure()).isEqualTo(structure);
         assertThat(database.grants()).isEqualTo(grants).isNotEmpty();
         assertThat(database.sample()).isEqualTo(rows);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void pagesHaveRoomForUpdatesUnlessSomebodyHasDecided(DatabaseShape shape) throws SQLException {
+        TestDatabase database = TestDatabase.of(shape);
+        database.run("ALTER TABLE services SET (fillfactor = 95, autovacuum_enabled = true)");
+
+        Migrations.migrate(database.dataSource());
+
+        assertThat(database.column("SELECT reloptions::text FROM pg_class WHERE oid = 'public.services'::regclass"))
+                .containsExactly("{fillfactor=95,autovacuum_enabled=true}");
+        assertThat(
+                        database.column(
+                                "SELECT DISTINCT c.reloptions::text FROM pipeline.inventory() i"
+                                        + " JOIN pg_class c ON c.oid = to_regclass('public.' || i.table_name) WHERE i.table_name <> 'services'"))
+                .containsExactly("{fillfactor=80}");
     }
 
     @ParameterizedTest
