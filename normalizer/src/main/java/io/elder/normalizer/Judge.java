@@ -3,7 +3,6 @@ package io.elder.normalizer;
 import io.elder.normalizer.state.Decision;
 import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
-import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.ScopeState;
 import io.elder.normalizer.state.SeenLast;
 import io.elder.schemas.RunId;
@@ -19,7 +18,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -37,6 +35,10 @@ import org.apache.kafka.streams.state.KeyValueStore;
 final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
+
+    /** Scope, NUL, run, NUL, attempt, NUL, partition to its report, until all partitions have reported. */
+    static final String PENDING = "pending-reports";
+
     static final String SUPERSEDED = "superseded by newer run";
 
     /** In the place of a run, in reports on what a scope that is retired has. */
@@ -47,18 +49,17 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             Map.of("release", "released", "reject", "rejected", "expire", "expired");
 
     private static final Duration EXPIRY_CHECK = Duration.ofMinutes(1);
+    private static final Duration FORGETTING = Duration.ofHours(1);
 
     /** Reports that never became whole: the fetcher died between two seals, and another attempt took over. */
     private static final Duration FORGET_PENDING = Duration.ofDays(1);
-
-    /** In a rebuild one partition may be as many runs ahead of another. */
-    private static final int MOST_PENDING = 200;
 
     private final NormalizerSettings settings;
     private final Deserializer<ScopeEvent> events;
     private final Tally tally;
     private ProcessorContext<Object, Object> context;
     private KeyValueStore<String, ScopeState> scopes;
+    private KeyValueStore<String, PartitionReport> pending;
     private KeyValueStore<String, OpenPlan> plans;
     private KeyValueStore<String, Decision> decisions;
     private Letters letters;
@@ -70,8 +71,12 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     }
 
     static StateSerde<ScopeState> scopeStates() {
-        try (InputStream first = ScopeState.class.getResourceAsStream("ScopeState-1.avsc")) {
-            return new StateSerde<>(ScopeState.getClassSchema(), new Schema.Parser().parse(first));
+        return new StateSerde<>(ScopeState.getClassSchema(), older("ScopeState-1.avsc"), older("ScopeState-2.avsc"));
+    }
+
+    private static Schema older(String file) {
+        try (InputStream schema = ScopeState.class.getResourceAsStream(file)) {
+            return new Schema.Parser().parse(schema);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -81,10 +86,12 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     public void init(ProcessorContext<Object, Object> started) {
         context = started;
         scopes = started.getStateStore(SCOPES);
+        pending = started.getStateStore(PENDING);
         plans = started.getStateStore(PLANS);
         decisions = started.getStateStore(Decisions.STORE);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
         started.schedule(EXPIRY_CHECK, PunctuationType.WALL_CLOCK_TIME, this::expire);
+        started.schedule(FORGETTING, PunctuationType.WALL_CLOCK_TIME, this::forget);
         Commits.schedule(started, settings.commitInterval());
     }
 
@@ -104,55 +111,47 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void report(String scope, SealReport report, long now) {
         ScopeState state = scopes.get(scope);
         if (state == null) {
-            state = new ScopeState(Long.MIN_VALUE, "", List.of(), 0L, 0L, 0L);
+            state = new ScopeState(Long.MIN_VALUE, "", 0L, 0L, 0L);
         }
         if (state.getDecidedRun().equals(report.getRunId())) {
             return; // another attempt of a run that is settled, or the same report again
         }
-        List<PendingSeal> others = new ArrayList<>();
-        List<PartitionReport> reports = new ArrayList<>();
-        // By the clock: in a rebuild a partition may be days of records ahead of another.
-        long clock = context.currentSystemTimeMs();
-        long since = clock;
-        for (PendingSeal pending : state.getPending()) {
-            if (pending.getRunId().equals(report.getRunId())
-                    && pending.getAttempt().equals(report.getAttempt())) {
-                since = pending.getSince();
-                reports.addAll(pending.getReports());
-            } else if (pending.getSince() > clock - FORGET_PENDING.toMillis()) {
-                others.add(pending);
-            }
-        }
-        if (reports.stream().noneMatch(one -> one.getRawPartition() == report.getRawPartition())) {
-            reports.add(new PartitionReport(
-                    report.getRawPartition(),
-                    report.getExpected(),
-                    report.getArrived(),
-                    report.getLive(),
-                    report.getVanished(),
-                    report.getDeletedBefore().toEpochMilli(),
-                    report.getLastSeen().stream()
-                            .map(run -> new SeenLast(run.getAt().toEpochMilli(), run.getVanished()))
-                            .toList()));
-        }
-        if (reports.size() < report.getRawPartitions()) {
-            if (others.size() >= MOST_PENDING) {
-                others.removeFirst();
-            }
-            others.add(new PendingSeal(report.getRunId(), report.getAttempt(), since, reports));
-            scopes.put(scope, with(state, others));
+        String attempt = scope + Stores.NUL + report.getRunId() + Stores.NUL + report.getAttempt() + Stores.NUL;
+        pending.putIfAbsent(attempt + report.getRawPartition(), kept(report));
+        List<KeyValue<String, PartitionReport>> reported = Stores.entries(pending, attempt);
+        if (reported.size() < report.getRawPartitions()) {
             return;
         }
+        reported.forEach(one -> pending.delete(one.key));
+        List<PartitionReport> reports = reported.stream().map(one -> one.value).toList();
         if (report.getRunId().equals(RETIRED)) {
             holdRetired(scope, state, report, reports, now);
         } else {
-            state = decide(scope, state, report, reports, now);
+            scopes.put(scope, decide(scope, state, report, reports, now));
         }
-        scopes.put(scope, with(state, others));
     }
 
-    private static ScopeState with(ScopeState state, List<PendingSeal> pending) {
-        return ScopeState.newBuilder(state).setPending(pending).build();
+    private PartitionReport kept(SealReport report) {
+        return new PartitionReport(
+                context.currentSystemTimeMs(),
+                report.getRawPartition(),
+                report.getExpected(),
+                report.getArrived(),
+                report.getLive(),
+                report.getVanished(),
+                report.getDeletedBefore().toEpochMilli(),
+                report.getLastSeen().stream()
+                        .map(run -> new SeenLast(run.getAt().toEpochMilli(), run.getVanished()))
+                        .toList());
+    }
+
+    /** By the clock: in a rebuild a partition may be days of records ahead of another. */
+    private void forget(long now) {
+        for (KeyValue<String, PartitionReport> report : Stores.entries(pending, "")) {
+            if (report.value.getSince() < now - FORGET_PENDING.toMillis()) {
+                pending.delete(report.key);
+            }
+        }
     }
 
     /** What is decided on the scope from now on: as before, unless the seal stands, its deletions carried out or held. */
@@ -186,7 +185,7 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         if (found.vanished <= budget && conflict.isEmpty()) {
             tally.scope(report.getProvider(), "sealed");
             verdict(scope, report, "delete", null, null, now);
-            return retireAgain(scope, new ScopeState(at, report.getRunId(), List.of(), at, 0L, 0L), report, now);
+            return retireAgain(scope, new ScopeState(at, report.getRunId(), at, 0L, 0L), report, now);
         }
         String planId = UUID.nameUUIDFromBytes(
                         (scope + " " + report.getRunId() + " " + report.getAttempt()).getBytes(StandardCharsets.UTF_8))
@@ -340,19 +339,16 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             }
             supersede(scope, now);
             long until = report.getObservedAt().toEpochMilli() + 1;
-            forward(
-                    new Verdict(
-                            scope,
-                            report.getRunId(),
-                            decision.getPlanId(),
-                            Instant.ofEpochMilli(until),
-                            "retired",
-                            decision.getPlanId(),
-                            "by " + decision.getBy(),
-                            report.getRawPartitions(),
-                            null,
-                            null,
-                            0L),
+            String plan = decision.getPlanId();
+            verdict(
+                    scope,
+                    report.getRunId(),
+                    plan,
+                    until,
+                    "retired",
+                    plan,
+                    "by " + decision.getBy(),
+                    report.getRawPartitions(),
                     now);
             return ScopeState.newBuilder(state).setDeletedBefore(until).build();
         }
@@ -373,20 +369,16 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
             return;
         }
         supersede(scope, in.timestamp());
-        forward(
-                new Verdict(
-                        scope,
-                        state.getDecidedRun(),
-                        command.getPlanId(),
-                        // What was seen after the last run that was decided on stays.
-                        Instant.ofEpochMilli(state.getDecidedAt() + 1),
-                        "retire",
-                        command.getPlanId(),
-                        "asked for by " + command.getBy(),
-                        command.getPartitions(),
-                        null,
-                        null,
-                        0L),
+        verdict(
+                scope,
+                state.getDecidedRun(),
+                command.getPlanId(),
+                // What was seen after the last run that was decided on stays.
+                state.getDecidedAt() + 1,
+                "retire",
+                command.getPlanId(),
+                "asked for by " + command.getBy(),
+                command.getPartitions(),
                 in.timestamp());
     }
 
@@ -423,41 +415,54 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private void close(String scope, OpenPlan plan, String outcome, String by, long now) {
         plans.delete(scope);
         summary(scope, plan, STATES.get(outcome), by, null, now);
-        forward(
-                new Verdict(
-                        scope,
-                        plan.getRunId(),
-                        plan.getAttempt(),
-                        Instant.ofEpochMilli(plan.getObservedAt()),
-                        outcome,
-                        plan.getPlanId(),
-                        by == null ? null : "by " + by,
-                        plan.getRawPartitions(),
-                        null,
-                        null,
-                        0L),
+        verdict(
+                scope,
+                plan.getRunId(),
+                plan.getAttempt(),
+                plan.getObservedAt(),
+                outcome,
+                plan.getPlanId(),
+                by == null ? null : "by " + by,
+                plan.getRawPartitions(),
                 now);
     }
 
     private void verdict(String scope, SealReport report, String outcome, String planId, String reason, long now) {
-        forward(
-                new Verdict(
-                        scope,
-                        report.getRunId(),
-                        report.getAttempt(),
-                        report.getObservedAt(),
-                        outcome,
-                        planId,
-                        reason,
-                        report.getRawPartitions(),
-                        null,
-                        null,
-                        0L),
+        verdict(
+                scope,
+                report.getRunId(),
+                report.getAttempt(),
+                report.getObservedAt().toEpochMilli(),
+                outcome,
+                planId,
+                reason,
+                report.getRawPartitions(),
                 now);
     }
 
-    private void forward(Verdict verdict, long now) {
-        context.forward(new Record<Object, Object>(verdict.getScope(), verdict, now), NormalizerTopology.VERDICTS);
+    private void verdict(
+            String scope,
+            String runId,
+            String attempt,
+            long observedAt,
+            String outcome,
+            String planId,
+            String reason,
+            int rawPartitions,
+            long now) {
+        Verdict verdict = new Verdict(
+                scope,
+                runId,
+                attempt,
+                Instant.ofEpochMilli(observedAt),
+                outcome,
+                planId,
+                reason,
+                rawPartitions,
+                null,
+                null,
+                0L);
+        context.forward(new Record<Object, Object>(scope, verdict, now), NormalizerTopology.VERDICTS);
     }
 
     private void summary(String scope, OpenPlan plan, String state, String by, String reason, long now) {

@@ -4,6 +4,7 @@ import io.elder.normalizer.state.Arrival;
 import io.elder.normalizer.state.Decision;
 import io.elder.normalizer.state.HeldKeys;
 import io.elder.normalizer.state.OpenPlan;
+import io.elder.normalizer.state.PartitionReport;
 import io.elder.normalizer.state.Person;
 import io.elder.normalizer.state.ResourceState;
 import io.elder.schemas.Topics;
@@ -119,6 +120,8 @@ public final class NormalizerTopology {
                 .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
                 .addProcessor(DECISIONS, () -> new Decisions(events, tally), "decisions")
                 .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE, DECISIONS)
+                .addStateStore(
+                        store(Judge.PENDING, new StateSerde<PartitionReport>(PartitionReport.getClassSchema())), JUDGE)
                 .addStateStore(
                         store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE, DECISIONS)
                 .addStateStore(

@@ -37,7 +37,6 @@ import java.util.UUID;
 import java.util.stream.IntStream;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumWriter;
-import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.generic.GenericRecordBuilder;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
@@ -56,6 +55,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NormalizerTopologyTest {
     private static final String SCOPE = "ldap/host/dc=x/ldap_user";
@@ -438,22 +439,38 @@ class NormalizerTopologyTest {
         assertThat(rows()).hasSize(2).noneMatch(record -> ((Row) record.getBody()).getDeleted());
     }
 
-    /** In a rebuild a partition may be days of records ahead of another. */
+    /** In a rebuild a partition may be days of records, and hundreds of runs, ahead of another. */
     @Test
     void runsOfManyDaysBecomeWholePartitionByPartition() {
         for (int partition = 0; partition < 2; partition++) {
-            for (int day = 1; day <= 4; day++) {
-                int minute = day * 24 * 60;
-                SealReport report = SealReport.newBuilder(report(minute, 0, 10, 0, Map.of()))
-                        .setRawPartition(partition)
-                        .setRawPartitions(2)
-                        .build();
-                commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(minute), report), at(minute));
+            for (int run = 1; run <= 400; run++) {
+                partitionOfTwoReports(partition, run * 15);
             }
         }
         assertThat(verdicts.readValuesToList())
                 .extracting(Verdict::getOutcome)
-                .containsExactly("delete", "delete", "delete", "delete");
+                .hasSize(400)
+                .containsOnly("delete");
+    }
+
+    @Test
+    void reportsThatNobodyCompletesAreForgottenAfterADay() {
+        partitionOfTwoReports(0, 1);
+        driver.advanceWallClockTime(Duration.ofHours(20));
+        partitionOfTwoReports(0, 2);
+        driver.advanceWallClockTime(Duration.ofHours(6));
+        partitionOfTwoReports(1, 1);
+        assertThat(verdicts.readValuesToList()).isEmpty();
+        partitionOfTwoReports(1, 2);
+        assertThat(verdicts.readValuesToList()).extracting(Verdict::getRunId).containsExactly("1.2");
+    }
+
+    private void partitionOfTwoReports(int partition, int minute) {
+        SealReport report = SealReport.newBuilder(report(minute, 0, 10, 0, Map.of()))
+                .setRawPartition(partition)
+                .setRawPartitions(2)
+                .build();
+        commands.pipeInput(SCOPE, new ScopeEvent(SCOPE, at(minute), report), at(minute));
     }
 
     @Test
@@ -719,19 +736,23 @@ class NormalizerTopologyTest {
                 .containsExactly(null, 0);
     }
 
-    @Test
-    void whatWasDecidedBeforeAnUpgradeIsStillKnown() throws IOException {
-        Schema first = new Schema.Parser().parse(ScopeState.class.getResourceAsStream("ScopeState-1.avsc"));
-        GenericRecord written = new GenericRecordBuilder(first)
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void whatWasDecidedBeforeAnUpgradeIsStillKnown(int format) throws IOException {
+        Schema schema =
+                new Schema.Parser().parse(ScopeState.class.getResourceAsStream("ScopeState-" + format + ".avsc"));
+        GenericRecordBuilder written = new GenericRecordBuilder(schema)
                 .set("decidedAt", 7L)
                 .set("decidedRun", "1.7")
-                .set("pending", List.of())
-                .build();
+                .set("pending", List.of());
+        if (format > 1) {
+            written.set("deletedBefore", 6L);
+        }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        bytes.write(1);
+        bytes.write(format);
         BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);
-        new GenericDatumWriter<>(first).write(written, encoder);
-        ScopeState expected = new ScopeState(7L, "1.7", List.of(), 0L, 0L, 0L);
+        new GenericDatumWriter<>(schema).write(written.build(), encoder);
+        ScopeState expected = new ScopeState(7L, "1.7", format > 1 ? 6L : 0L, 0L, 0L);
         assertThat(Judge.scopeStates().record(bytes.toByteArray())).isEqualTo(expected);
         assertThat(Judge.scopeStates().record(Judge.scopeStates().bytes(expected)))
                 .isEqualTo(expected);
