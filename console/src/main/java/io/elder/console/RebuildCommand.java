@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
         description = {
             "Derives the inventory anew from the raw topics. Stop the normalizer and the sink first, and start them",
             "when it says so; it shows their progress and ends when they are done. Rows are kept and keep their ids;",
-            "with --empty they are deleted first. What people decided on held deletions is asked for again.",
+            "with --empty they are deleted first. What people decided on held deletions counts again.",
             "Run it where the normalizer ran, with its STATE_DIR; delete the state of others while they are stopped.",
             "Where everything is one process: ./elder up --rebuild."
         })
