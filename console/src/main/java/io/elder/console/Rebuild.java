@@ -71,8 +71,8 @@ public final class Rebuild {
      * How far the rebuild is.
      *
      * @param rawTotal records to replay, control records included
-     * @param sinkRemaining records of {@code inventory} that are not in the database yet, and rows that do not refer yet to
-     *     what is there
+     * @param sinkRemaining records of {@code inventory} that are not in the database yet, what the normalizer has told itself
+     *     and not read, such as verdicts, and rows that do not refer yet to what is there
      */
     public record Progress(long rawDone, long rawTotal, long sinkRemaining) {
         public boolean normalized() {
@@ -208,8 +208,6 @@ public final class Rebuild {
             List<String> raw = Topics.PROVIDERS.stream()
                     .map(provider -> kafka.topics().raw(provider).name())
                     .toList();
-            Map<TopicPartition, Long> starts = offsets(admin, raw, OffsetSpec.earliest());
-            Map<TopicPartition, Long> ends = offsets(admin, raw, OffsetSpec.latest());
             Map<TopicPartition, OffsetAndMetadata> committed;
             try {
                 committed = Kafka.answer(admin.listConsumerGroupOffsets(kafka.group("normalizer"))
@@ -217,20 +215,37 @@ public final class Rebuild {
             } catch (GroupIdNotFoundException e) {
                 committed = Map.of();
             }
-            long done = 0;
-            long total = 0;
-            for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
-                long start = starts.get(end.getKey());
-                OffsetAndMetadata position = committed.get(end.getKey());
-                total += end.getValue() - start;
-                long read = position == null ? start : Math.clamp(position.offset(), start, end.getValue());
-                // What is left may be no more than the marks of transactions, which nobody is given.
-                boolean tail = end.getValue() > read && end.getValue() - read <= TAIL;
-                done += (tail && records(end.getKey(), read) == 0 ? end.getValue() : read) - start;
-            }
-            long remaining = sinkRemaining();
-            return new Progress(done, total, remaining > 0 ? remaining : unsettled());
+            Read ofRaw = read(admin, raw, committed);
+            Topics topics = kafka.topics();
+            Read ofIts = read(
+                    admin,
+                    Stream.of(topics.scopes(), topics.decisions(), topics.verdicts(), topics.persons())
+                            .map(Topic::name)
+                            .toList(),
+                    committed);
+            long remaining = ofIts.total() - ofIts.done() + sinkRemaining();
+            return new Progress(ofRaw.done(), ofRaw.total(), remaining > 0 ? remaining : unsettled());
         }
+    }
+
+    /** How many records topics have, and how many of them the normalizer has read. */
+    private record Read(long done, long total) {}
+
+    private Read read(Admin admin, List<String> topics, Map<TopicPartition, OffsetAndMetadata> committed) {
+        Map<TopicPartition, Long> starts = offsets(admin, topics, OffsetSpec.earliest());
+        long done = 0;
+        long total = 0;
+        for (Map.Entry<TopicPartition, Long> end :
+                offsets(admin, topics, OffsetSpec.latest()).entrySet()) {
+            long start = starts.get(end.getKey());
+            OffsetAndMetadata position = committed.get(end.getKey());
+            total += end.getValue() - start;
+            long read = position == null ? start : Math.clamp(position.offset(), start, end.getValue());
+            // What is left may be no more than the marks of transactions, which nobody is given.
+            boolean tail = end.getValue() > read && end.getValue() - read <= TAIL;
+            done += (tail && records(end.getKey(), read) == 0 ? end.getValue() : read) - start;
+        }
+        return new Read(done, total);
     }
 
     private long sinkRemaining() throws SQLException {

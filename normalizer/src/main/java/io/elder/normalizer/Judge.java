@@ -3,6 +3,7 @@ package io.elder.normalizer;
 import io.elder.normalizer.state.Decision;
 import io.elder.normalizer.state.OpenPlan;
 import io.elder.normalizer.state.PartitionReport;
+import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.ScopeState;
 import io.elder.normalizer.state.SeenLast;
 import io.elder.schemas.RunId;
@@ -18,6 +19,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,6 +31,7 @@ import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Decides on the deletions of a scope, once every raw partition has reported, and keeps the plans that await a person. */
@@ -36,8 +39,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     static final String SCOPES = "scope-states";
     static final String PLANS = "open-plans";
 
-    /** Scope, NUL, run, NUL, attempt, NUL, partition to its report, until all partitions have reported. */
-    static final String PENDING = "pending-reports";
+    /** Scope, NUL, run, NUL, attempt to the reports of its partitions, until all have reported. */
+    static final String PENDING = "pending-seals";
 
     static final String SUPERSEDED = "superseded by newer run";
 
@@ -59,10 +62,11 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
     private final Tally tally;
     private ProcessorContext<Object, Object> context;
     private KeyValueStore<String, ScopeState> scopes;
-    private KeyValueStore<String, PartitionReport> pending;
+    private KeyValueStore<String, PendingSeal> pending;
     private KeyValueStore<String, OpenPlan> plans;
     private KeyValueStore<String, Decision> decisions;
     private Letters letters;
+    private Commits commits;
 
     Judge(NormalizerSettings settings, Deserializer<ScopeEvent> events, Tally tally) {
         this.settings = settings;
@@ -92,11 +96,12 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         letters = new Letters(started, NormalizerTopology.DEADLETTER_SCOPES, tally);
         started.schedule(EXPIRY_CHECK, PunctuationType.WALL_CLOCK_TIME, this::expire);
         started.schedule(FORGETTING, PunctuationType.WALL_CLOCK_TIME, this::forget);
-        Commits.schedule(started, settings.commitInterval());
+        commits = new Commits(started, settings.commitInterval());
     }
 
     @Override
     public void process(Record<byte[], byte[]> in) {
+        commits.processed(in);
         ScopeEvent event = letters.read(in, events);
         if (event == null) {
             return;
@@ -116,14 +121,18 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         if (state.getDecidedRun().equals(report.getRunId())) {
             return; // another attempt of a run that is settled, or the same report again
         }
-        String attempt = scope + Stores.NUL + report.getRunId() + Stores.NUL + report.getAttempt() + Stores.NUL;
-        pending.putIfAbsent(attempt + report.getRawPartition(), kept(report));
-        List<KeyValue<String, PartitionReport>> reported = Stores.entries(pending, attempt);
-        if (reported.size() < report.getRawPartitions()) {
+        String attempt = scope + Stores.NUL + report.getRunId() + Stores.NUL + report.getAttempt();
+        PendingSeal known = pending.get(attempt);
+        List<PartitionReport> reports = new ArrayList<>(known == null ? List.of() : known.getReports());
+        if (reports.stream().noneMatch(one -> one.getRawPartition() == report.getRawPartition())) {
+            reports.add(kept(report));
+        }
+        if (reports.size() < report.getRawPartitions()) {
+            long since = known == null ? context.currentSystemTimeMs() : known.getSince();
+            pending.put(attempt, new PendingSeal(since, report.getObservedAt().toEpochMilli(), reports));
             return;
         }
-        reported.forEach(one -> pending.delete(one.key));
-        List<PartitionReport> reports = reported.stream().map(one -> one.value).toList();
+        pending.delete(attempt);
         if (report.getRunId().equals(RETIRED)) {
             holdRetired(scope, state, report, reports, now);
         } else {
@@ -131,9 +140,8 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
         }
     }
 
-    private PartitionReport kept(SealReport report) {
+    private static PartitionReport kept(SealReport report) {
         return new PartitionReport(
-                context.currentSystemTimeMs(),
                 report.getRawPartition(),
                 report.getExpected(),
                 report.getArrived(),
@@ -145,11 +153,20 @@ final class Judge implements Processor<byte[], byte[], Object, Object> {
                         .toList());
     }
 
-    /** By the clock: in a rebuild a partition may be days of records ahead of another. */
+    /**
+     * Only what a later run has overtaken: in a rebuild a partition may be days of records ahead of another, and the pipeline
+     * may stand still between them for as long.
+     */
     private void forget(long now) {
-        for (KeyValue<String, PartitionReport> report : Stores.entries(pending, "")) {
-            if (report.value.getSince() < now - FORGET_PENDING.toMillis()) {
-                pending.delete(report.key);
+        try (KeyValueIterator<String, PendingSeal> all = pending.all()) {
+            while (all.hasNext()) {
+                KeyValue<String, PendingSeal> seal = all.next();
+                ScopeState state = scopes.get(seal.key.substring(0, seal.key.indexOf(Stores.NUL)));
+                if (seal.value.getSince() < now - FORGET_PENDING.toMillis()
+                        && state != null
+                        && seal.value.getObservedAt() < state.getDecidedAt()) {
+                    pending.delete(seal.key);
+                }
             }
         }
     }

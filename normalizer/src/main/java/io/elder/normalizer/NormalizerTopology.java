@@ -4,7 +4,7 @@ import io.elder.normalizer.state.Arrival;
 import io.elder.normalizer.state.Decision;
 import io.elder.normalizer.state.HeldKeys;
 import io.elder.normalizer.state.OpenPlan;
-import io.elder.normalizer.state.PartitionReport;
+import io.elder.normalizer.state.PendingSeal;
 import io.elder.normalizer.state.Person;
 import io.elder.normalizer.state.ResourceState;
 import io.elder.schemas.Topics;
@@ -84,7 +84,7 @@ public final class NormalizerTopology {
                 .addSource("raw", in, in, rawTopics)
                 .addSource("verdicts", in, in, topics.verdicts().name())
                 .addProcessor(OBSERVATIONS, () -> new Observations(settings, raw, tally), "raw")
-                .addProcessor(CARRIED_OUT, () -> new Verdicts(settings.heldExpiry(), verdicts, tally), "verdicts")
+                .addProcessor(CARRIED_OUT, () -> new Verdicts(settings, verdicts, tally), "verdicts")
                 .addStateStore(
                         store(Stores.RESOURCES, new StateSerde<ResourceState>(ResourceState.getClassSchema())),
                         OBSERVATIONS,
@@ -120,8 +120,7 @@ public final class NormalizerTopology {
                 .addProcessor(JUDGE, () -> new Judge(settings, events, tally), "scopes")
                 .addProcessor(DECISIONS, () -> new Decisions(events, tally), "decisions")
                 .addStateStore(store(Judge.SCOPES, Judge.scopeStates()), JUDGE, DECISIONS)
-                .addStateStore(
-                        store(Judge.PENDING, new StateSerde<PartitionReport>(PartitionReport.getClassSchema())), JUDGE)
+                .addStateStore(store(Judge.PENDING, new StateSerde<PendingSeal>(PendingSeal.getClassSchema())), JUDGE)
                 .addStateStore(
                         store(Judge.PLANS, new StateSerde<OpenPlan>(OpenPlan.getClassSchema())), JUDGE, DECISIONS)
                 .addStateStore(

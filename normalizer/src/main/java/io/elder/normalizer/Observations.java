@@ -45,6 +45,7 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
     private Stores stores;
     private Letters letters;
     private Rows rows;
+    private Commits commits;
 
     Observations(NormalizerSettings settings, Deserializer<RawRecord> records, Tally tally) {
         this.settings = settings;
@@ -59,11 +60,12 @@ final class Observations implements Processor<byte[], byte[], Object, Object> {
         letters = new Letters(started, NormalizerTopology.DEADLETTER, tally);
         rows = new Rows(started);
         started.schedule(PURGE_INTERVAL, PunctuationType.WALL_CLOCK_TIME, this::purge);
-        Commits.schedule(started, settings.commitInterval());
+        commits = new Commits(started, settings.commitInterval());
     }
 
     @Override
     public void process(Record<byte[], byte[]> in) {
+        commits.processed(in);
         RawRecord raw = letters.read(in, records);
         if (raw == null) {
             return;

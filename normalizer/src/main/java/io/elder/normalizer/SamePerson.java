@@ -30,6 +30,7 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
     private ProcessorContext<Object, Object> context;
     private KeyValueStore<String, Person> persons;
     private Letters letters;
+    private Commits commits;
 
     SamePerson(NormalizerSettings settings, Deserializer<InventoryRecord> identities, Tally tally) {
         this.settings = settings;
@@ -50,11 +51,12 @@ final class SamePerson implements Processor<byte[], byte[], Object, Object> {
         context = started;
         persons = started.getStateStore(PERSONS);
         letters = new Letters(started, NormalizerTopology.DEADLETTER_PERSONS, tally);
-        Commits.schedule(started, settings.commitInterval());
+        commits = new Commits(started, settings.commitInterval());
     }
 
     @Override
     public void process(Record<byte[], byte[]> in) {
+        commits.processed(in);
         InventoryRecord seen = letters.read(in, identities);
         if (seen == null) {
             return;

@@ -13,7 +13,6 @@ import io.elder.schemas.avro.ScopeEvent;
 import io.elder.schemas.avro.ScopeMark;
 import io.elder.schemas.avro.SealReport;
 import io.elder.schemas.avro.Verdict;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,16 +33,17 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
     /** So is this; larger, as the mark comes after the last of them, and after that of a newer run that is decided on meanwhile. */
     static final int DELETED_AT_ONCE = 50_000;
 
-    private final Duration heldExpiry;
+    private final NormalizerSettings settings;
     private final Deserializer<Verdict> verdicts;
     private final Tally tally;
     private ProcessorContext<Object, Object> context;
     private Stores stores;
     private Letters letters;
     private Rows rows;
+    private Commits commits;
 
-    Verdicts(Duration heldExpiry, Deserializer<Verdict> verdicts, Tally tally) {
-        this.heldExpiry = heldExpiry;
+    Verdicts(NormalizerSettings settings, Deserializer<Verdict> verdicts, Tally tally) {
+        this.settings = settings;
         this.verdicts = verdicts;
         this.tally = tally;
     }
@@ -54,10 +54,12 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
         stores = Stores.of(started);
         letters = new Letters(started, NormalizerTopology.DEADLETTER, tally);
         rows = new Rows(started);
+        commits = new Commits(started, settings.commitInterval());
     }
 
     @Override
     public void process(Record<byte[], byte[]> in) {
+        commits.processed(in);
         Verdict verdict = letters.read(in, verdicts);
         if (verdict == null) {
             return;
@@ -213,7 +215,7 @@ final class Verdicts implements Processor<byte[], byte[], Object, Object> {
                     scope.provider(),
                     scope.kind(),
                     Instant.ofEpochMilli(now),
-                    Instant.ofEpochMilli(now).plus(heldExpiry),
+                    Instant.ofEpochMilli(now).plus(settings.heldExpiry()),
                     new HeldItems(partition, part, List.copyOf(some)));
             context.forward(
                     new Record<Object, Object>(itemsKey(verdict.getScope(), partition, part), plan, now),

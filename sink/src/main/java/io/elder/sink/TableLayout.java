@@ -326,8 +326,10 @@ final class TableLayout {
                 + String.join(", ", values)
                 + " FROM (SELECT " + String.join(", ", typed)
                 + " FROM unnest(" + fields.stream().map(f -> "?::text[]").collect(Collectors.joining(", ")) + ") AS u("
-                + String.join(", ", aliases) + ")) AS i LEFT JOIN " + table.sqlName()
-                + " x ON x.source_key = i.source_key"
+                + String.join(", ", aliases) + ")) AS i"
+                // Looked up one by one, whatever the statistics say of a table that was empty.
+                + " LEFT JOIN LATERAL (SELECT x.id, x.observed_at, x.content_hash, x.deleted_at FROM " + table.sqlName()
+                + " x WHERE x.source_key = i.source_key OFFSET 0) AS x ON true"
                 // Rows that stay as they are never come to the conflict: there they would be locked, which is a write.
                 + " WHERE (x.observed_at > i.observed_at OR (x.content_hash = i.content_hash"
                 + " AND (x.deleted_at IS NULL) = (i.deleted_at IS NULL))) IS NOT TRUE"
