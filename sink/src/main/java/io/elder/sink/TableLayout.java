@@ -316,9 +316,8 @@ final class TableLayout {
         }
         String nextId = actuals.get("id").defaultValue();
         if (nextId != null) {
-            // A row that is there has its id. ON CONFLICT comes after the sequence was asked, and an integer would be
-            // used
-            // up by changes.
+            // A row that is there has its id: ON CONFLICT comes after the sequence was asked, and changes would use
+            // up its integers.
             columns.add("id");
             values.add("coalesce(x.id, " + nextId + ")");
         }
