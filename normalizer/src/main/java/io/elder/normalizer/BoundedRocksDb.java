@@ -14,7 +14,9 @@ import org.rocksdb.WriteBufferManager;
  * little smaller: its limit is not strict, as reads would fail at a strict one, and blocks that are just in use come on top.
  */
 public final class BoundedRocksDb implements RocksDBConfigSetter {
-    private static final Cache CACHE = new LRUCache(60L << 20);
+    /** In four parts, and not in 64 as is the default: a block that is larger than its part is read anew each time. */
+    private static final Cache CACHE = new LRUCache(60L << 20, 2);
+
     private static final WriteBufferManager WRITE_BUFFERS = new WriteBufferManager(30L << 20, CACHE);
 
     @Override
@@ -26,10 +28,15 @@ public final class BoundedRocksDb implements RocksDBConfigSetter {
         table.setBlockSize(16L << 10);
         table.setIndexBlockRestartInterval(8);
         table.setCacheIndexAndFilterBlocks(true);
-        // In parts that are read when they are needed: of millions of resources they are as large as the cache.
+        // In parts that are read when they are needed: of millions of resources it is as large as the cache. The
+        // filters, whole,
+        // are 4 MB of three million.
         table.setIndexType(IndexType.kTwoLevelIndexSearch);
-        table.setPartitionFilters(true);
         table.setPinTopLevelIndexAndFilter(true);
+        // Streams leaves the oldest level without filters, by which a key that is not there is looked for in a block.
+        // New
+        // resources are such keys, in a rebuild all of them; the index alone is only asked for what is there.
+        options.setOptimizeFiltersForHits(storeName.equals(Stores.SCOPE_INDEX));
         options.setWriteBufferManager(WRITE_BUFFERS);
         options.setWriteBufferSize(4L << 20);
         options.setMaxWriteBufferNumber(2);
