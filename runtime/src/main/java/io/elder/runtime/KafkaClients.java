@@ -50,7 +50,8 @@ public final class KafkaClients {
                 .ifPresent(type -> common.put(AvroDeserializer.SITES_OWN, type));
         common.put("auto.register.schemas", settings.yes("SCHEMA_REGISTRY_AUTO_REGISTER", true));
         this.topics = new Topics(
-                settings.text("TOPIC_PREFIX", "elder."), settings.duration("RAW_RETENTION", Duration.ofDays(90)));
+                settings.text("TOPIC_PREFIX", "elder."),
+                settings.duration("RAW_RETENTION", Duration.ofDays(90), Duration.ofHours(1)));
         this.partitions = settings.whole("TOPIC_PARTITIONS", 6, 1, 1000);
         this.replicationFactor = settings.whole("TOPIC_REPLICATION_FACTOR", -1, -1, 10);
     }
@@ -112,6 +113,8 @@ public final class KafkaClients {
         settings.put("commit.interval.ms", commitInterval.toMillis());
         settings.put("statestore.cache.max.bytes", 0);
         settings.put("replication.factor", replicationFactor);
+        // Costs less than it saves already where broker and client share a machine.
+        settings.putIfAbsent("compression.type", "lz4");
         settings.put("producer.linger.ms", 0);
         settings.put("producer.transaction.timeout.ms", 10000);
         settings.put("consumer.session.timeout.ms", 6000);
