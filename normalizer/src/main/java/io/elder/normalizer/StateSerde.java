@@ -1,15 +1,10 @@
 package io.elder.normalizer;
 
-import java.io.ByteArrayOutputStream;
+import io.elder.schemas.serde.AvroBinary;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.stream.Stream;
 import org.apache.avro.Schema;
-import org.apache.avro.io.BinaryDecoder;
-import org.apache.avro.io.BinaryEncoder;
-import org.apache.avro.io.DecoderFactory;
-import org.apache.avro.io.EncoderFactory;
 import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.avro.specific.SpecificDatumWriter;
@@ -21,9 +16,6 @@ import org.apache.kafka.common.serialization.Serializer;
 
 /** State as a format byte and Avro binary: formats are numbered from 1, older ones are read. All threads share one serde. */
 final class StateSerde<T extends SpecificRecord> implements Serde<T> {
-    private static final ThreadLocal<BinaryEncoder> ENCODER = new ThreadLocal<>();
-    private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
-
     private final Schema schema;
     private final SpecificDatumWriter<T> writer;
     private final List<SpecificDatumReader<T>> readers;
@@ -41,17 +33,7 @@ final class StateSerde<T extends SpecificRecord> implements Serde<T> {
     }
 
     byte[] bytes(T record) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(2048);
-        bytes.write(readers.size());
-        BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, ENCODER.get());
-        ENCODER.set(encoder);
-        try {
-            writer.write(record, encoder);
-            encoder.flush();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return bytes.toByteArray();
+        return AvroBinary.write(writer, record, (byte) readers.size());
     }
 
     T record(byte[] bytes) {
@@ -60,9 +42,7 @@ final class StateSerde<T extends SpecificRecord> implements Serde<T> {
                     + readers.size() + "; reset the application to rebuild its state from the raw topics)");
         }
         try {
-            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(bytes, 1, bytes.length - 1, DECODER.get());
-            DECODER.set(decoder);
-            return readers.get(bytes[0] - 1).read(null, decoder);
+            return AvroBinary.read(readers.get(bytes[0] - 1), bytes, 1);
         } catch (IOException e) {
             throw new SerializationException(schema.getName() + ": broken state", e);
         }

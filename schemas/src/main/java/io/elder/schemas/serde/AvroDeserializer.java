@@ -7,8 +7,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.io.BinaryDecoder;
-import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.avro.specific.SpecificRecord;
@@ -23,8 +21,6 @@ import org.apache.kafka.common.utils.Utils;
 public final class AvroDeserializer<T extends SpecificRecord> implements Deserializer<T> {
     /** The configuration's key for the name of a deserializer of the site's own. */
     public static final String SITES_OWN = "elder.value.deserializer";
-
-    private static final ThreadLocal<BinaryDecoder> DECODER = new ThreadLocal<>();
 
     static {
         AvroSchemas.trustOurs();
@@ -75,9 +71,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
         int id = ByteBuffer.wrap(bytes, 1, 4).getInt();
         SpecificDatumReader<T> reader = readers.computeIfAbsent(id, this::reader);
         try {
-            BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(bytes, 5, bytes.length - 5, DECODER.get());
-            DECODER.set(decoder);
-            return reader.read(null, decoder);
+            return AvroBinary.read(reader, bytes, 5);
         } catch (IOException | AvroRuntimeException | IndexOutOfBoundsException | ClassCastException e) {
             throw new SerializationException(
                     topic + ": schema id " + id + ", " + bytes.length + " bytes that do not follow it", e);

@@ -1,13 +1,8 @@
 package io.elder.schemas.serde;
 
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.avro.Schema;
-import org.apache.avro.io.BinaryEncoder;
-import org.apache.avro.io.EncoderFactory;
 import org.apache.avro.specific.SpecificDatumWriter;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.errors.SerializationException;
@@ -24,8 +19,6 @@ import org.apache.kafka.common.utils.Utils;
 public final class AvroSerializer<T extends SpecificRecord> implements Serializer<T> {
     /** The configuration's key for the name of a serializer of the site's own. */
     public static final String SITES_OWN = "elder.value.serializer";
-
-    private static final ThreadLocal<BinaryEncoder> ENCODER = new ThreadLocal<>();
 
     static {
         AvroSchemas.trustOurs();
@@ -60,22 +53,14 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
         Schema schema = record.getSchema();
         String subject = topic + "-value";
         int id = autoRegister ? registry.register(subject, schema) : registry.idOf(subject, schema);
-        ByteArrayOutputStream out = new ByteArrayOutputStream(2048);
-        out.write(0);
-        out.write(id >>> 24);
-        out.write(id >>> 16);
-        out.write(id >>> 8);
-        out.write(id);
-        try {
-            BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, ENCODER.get());
-            ENCODER.set(encoder);
-            writers.computeIfAbsent(schema, unused -> new SpecificDatumWriter<>(schema))
-                    .write(record, encoder);
-            encoder.flush();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return out.toByteArray();
+        return AvroBinary.write(
+                writers.computeIfAbsent(schema, unused -> new SpecificDatumWriter<>(schema)),
+                record,
+                (byte) 0,
+                (byte) (id >>> 24),
+                (byte) (id >>> 16),
+                (byte) (id >>> 8),
+                (byte) id);
     }
 
     @Override
