@@ -52,14 +52,14 @@ public record CdcSettings(
                 name(settings, "CDC_SLOT"),
                 name(settings, "CDC_PUBLICATION"),
                 settings.oneOf("CDC_SNAPSHOT_MODE", SnapshotMode.class, SnapshotMode.INITIAL),
-                atLeast(settings, "CDC_HEARTBEAT_INTERVAL", Duration.ofSeconds(5), Duration.ofMillis(100)),
-                atLeast(settings, "CDC_POLL_WAIT", Duration.ofMillis(10), Duration.ofMillis(1)),
+                settings.duration("CDC_HEARTBEAT_INTERVAL", Duration.ofSeconds(5), Duration.ofMillis(100)),
+                settings.duration("CDC_POLL_WAIT", Duration.ofMillis(10), Duration.ofMillis(1)),
                 // A broker refuses sessions shorter than its group.min.session.timeout.ms, 6 s unless it is set.
-                atLeast(settings, "CDC_SESSION_TIMEOUT", Duration.ofSeconds(6), Duration.ofSeconds(1)),
-                atLeast(settings, "CDC_TRANSACTION_TIMEOUT", Duration.ofSeconds(10), Duration.ofSeconds(1)),
+                settings.duration("CDC_SESSION_TIMEOUT", Duration.ofSeconds(6), Duration.ofSeconds(1)),
+                settings.duration("CDC_TRANSACTION_TIMEOUT", Duration.ofSeconds(10), Duration.ofSeconds(1)),
                 settings.text("CDC_REST_HOST", "127.0.0.1"),
                 settings.whole("CDC_REST_PORT", 0, 0, 65535),
-                atLeast(settings, "DISCOVERY_POLL_INTERVAL", Duration.ofSeconds(300), Duration.ofMillis(100)));
+                settings.duration("DISCOVERY_POLL_INTERVAL", Duration.ofSeconds(300), Duration.ofMillis(100)));
     }
 
     private static String name(Settings settings, String setting) {
@@ -68,14 +68,5 @@ public record CdcSettings(
             settings.problem(setting, name, "1 to 63 lower-case letters, digits and underscores");
         }
         return name;
-    }
-
-    private static Duration atLeast(Settings settings, String setting, Duration otherwise, Duration least) {
-        Duration duration = settings.duration(setting, otherwise);
-        if (duration.compareTo(least) < 0) {
-            settings.problem(setting, duration.toMillis() + "ms", "at least " + least.toMillis() + "ms");
-            return otherwise;
-        }
-        return duration;
     }
 }

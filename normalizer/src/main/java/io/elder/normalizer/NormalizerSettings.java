@@ -24,17 +24,13 @@ public record NormalizerSettings(
         String stateDirectory) {
 
     public static NormalizerSettings from(Settings settings) {
-        Duration commitInterval = settings.duration("NORMALIZER_COMMIT_INTERVAL", Duration.ofMillis(100));
-        if (commitInterval.toMillis() < 1) {
-            settings.problem("NORMALIZER_COMMIT_INTERVAL", commitInterval.toMillis() + "ms", "1ms or more");
-        }
         return new NormalizerSettings(
                 settings.whole("DELETE_BUDGET_MIN", 20, 0, Integer.MAX_VALUE),
                 settings.whole("DELETE_BUDGET_PERCENT", 20, 0, 100),
                 settings.duration("HELD_EXPIRY", Duration.ofDays(7)),
-                settings.duration("LAST_SEEN_REFRESH", Duration.ofHours(24)),
+                settings.duration("LAST_SEEN_REFRESH", Duration.ofHours(24), Duration.ZERO),
                 settings.duration("PURGE_AFTER", Duration.ofDays(30)),
-                commitInterval,
+                settings.duration("NORMALIZER_COMMIT_INTERVAL", Duration.ofMillis(100)),
                 settings.whole("NORMALIZER_THREADS", 2, 1, 64),
                 settings.text("STATE_DIR", ".elder/state"));
     }

@@ -18,6 +18,7 @@ import java.util.regex.Pattern;
  * <p>An empty value counts as absent, as Compose files leave them.
  */
 public final class Settings {
+    private static final Duration LONGEST = Duration.ofDays(3650);
     private static final Pattern DURATION = Pattern.compile("(\\d+)\\s*(ms|s|m|h|d)?");
 
     private final Map<String, String> values;
@@ -97,8 +98,17 @@ public final class Settings {
                 .orElse(otherwise);
     }
 
-    /** A plain number is seconds; {@code 500ms}, {@code 30s}, {@code 5m}, {@code 24h} and {@code 30d} say their unit. */
+    /** What is waited for or between, which is never nothing; see the other one. */
     public Duration duration(String name, Duration otherwise) {
+        return duration(name, otherwise, Duration.ofMillis(1));
+    }
+
+    /**
+     * A plain number is seconds; {@code 500ms}, {@code 30s}, {@code 5m}, {@code 24h} and {@code 30d} say their unit.
+     *
+     * @param least less is an error, and so are more than ten years
+     */
+    public Duration duration(String name, Duration otherwise, Duration least) {
         Optional<String> value = find(name);
         if (value.isEmpty()) {
             return otherwise;
@@ -108,13 +118,19 @@ public final class Settings {
             return wrong(name, value.get(), "seconds, or a number with ms, s, m, h or d", otherwise);
         }
         long number = Long.parseLong(matcher.group(1));
-        return switch (matcher.group(2) == null ? "s" : matcher.group(2)) {
-            case "ms" -> Duration.ofMillis(number);
-            case "m" -> Duration.ofMinutes(number);
-            case "h" -> Duration.ofHours(number);
-            case "d" -> Duration.ofDays(number);
-            default -> Duration.ofSeconds(number);
-        };
+        Duration duration =
+                switch (matcher.group(2) == null ? "s" : matcher.group(2)) {
+                    case "ms" -> Duration.ofMillis(number);
+                    case "m" -> Duration.ofMinutes(number);
+                    case "h" -> Duration.ofHours(number);
+                    case "d" -> Duration.ofDays(number);
+                    default -> Duration.ofSeconds(number);
+                };
+        if (duration.compareTo(least) < 0 || duration.compareTo(LONGEST) > 0) {
+            String shortest = least.toMillis() < 1000 ? least.toMillis() + "ms" : least.toSeconds() + "s";
+            return wrong(name, value.get(), shortest + " to " + LONGEST.toDays() + "d", otherwise);
+        }
+        return duration;
     }
 
     /** Comma-separated, blanks ignored. */

@@ -39,6 +39,20 @@ class SettingsTest {
     }
 
     @Test
+    void durationsHaveBounds() {
+        Settings settings = Settings.of(Map.of("A", "0", "B", "90", "C", "99999999999d", "D", "0s"));
+        settings.duration("A", Duration.ofSeconds(7));
+        settings.duration("B", Duration.ofDays(90), Duration.ofHours(1));
+        settings.duration("C", Duration.ofSeconds(7));
+        assertThat(settings.duration("D", Duration.ofSeconds(7), Duration.ZERO)).isZero();
+        assertThatThrownBy(settings::check)
+                .hasMessageContaining("A: 0 (expected: 1ms to 3650d)")
+                .hasMessageContaining("B: 90 (expected: 3600s to 3650d)")
+                .hasMessageContaining("C: 99999999999d (expected: 1ms to 3650d)")
+                .hasMessageNotContaining("D:");
+    }
+
+    @Test
     void aSecretPrintsAsAsterisksAndKeepsItsBlanks() {
         Secret secret = Settings.of(Map.of("LDAP_BIND_PASSWORD", " pass word ")).secret("LDAP_BIND_PASSWORD");
         assertThat(secret).hasToString("***");

@@ -68,10 +68,10 @@ public record WritebackSettings(
             }
         }
         return new WritebackSettings(
-                settings.duration("WRITEBACK_WINDOW", Duration.ofMillis(500)),
-                settings.duration("WRITEBACK_QUARANTINE", Duration.ofSeconds(2)),
+                settings.duration("WRITEBACK_WINDOW", Duration.ofMillis(500), Duration.ZERO),
+                settings.duration("WRITEBACK_QUARANTINE", Duration.ofSeconds(2), Duration.ZERO),
                 settings.oneOf("WRITEBACK_CONFLICT", Conflict.class, Conflict.REASSERT),
-                settings.duration("WRITEBACK_CONFLICT_DELAY", Duration.ofSeconds(30)),
+                settings.duration("WRITEBACK_CONFLICT_DELAY", Duration.ofSeconds(30), Duration.ZERO),
                 settings.whole("WRITEBACK_BUDGET_MIN", 5, 0, Integer.MAX_VALUE),
                 settings.whole("WRITEBACK_BUDGET_PERCENT", 20, 0, 100),
                 settings.whole("WRITEBACK_BUDGET_RUN", 500, 0, Integer.MAX_VALUE),

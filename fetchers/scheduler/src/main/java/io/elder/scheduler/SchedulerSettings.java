@@ -27,10 +27,8 @@ public record SchedulerSettings(
         Map<String, Duration> connectors = new TreeMap<>();
         for (String provider : Topics.PROVIDERS) {
             String prefix = provider.toUpperCase(Locale.ROOT);
-            Duration interval = settings.duration(prefix + "_SYNC_INTERVAL", Duration.ofHours(1));
-            if (interval.toSeconds() < 1) {
-                settings.problem(prefix + "_SYNC_INTERVAL", interval.toString(), "at least a second");
-            }
+            Duration interval =
+                    settings.duration(prefix + "_SYNC_INTERVAL", Duration.ofHours(1), Duration.ofSeconds(1));
             if (settings.yes(prefix + "_ENABLED", false)) {
                 connectors.put(provider, interval);
             }
