@@ -190,7 +190,7 @@ final class FaultReport {
         int all = struck.values().stream().mapToInt(Integer::intValue).sum();
         text.append(String.format(
                 Locale.ROOT,
-                "%d faults of %d kinds in %.0f s (%.1f s a fault), seed %d, %d resources; %s; %s.%n%n",
+                "%d faults at %d places in %.0f s (%.1f s a fault), seed %d, %d resources; %s; %s.%n%n",
                 all,
                 struck.size(),
                 seconds,

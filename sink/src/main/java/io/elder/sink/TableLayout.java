@@ -83,9 +83,11 @@ final class TableLayout {
     TableLayout(Connection connection, ElderShape shape, ElderTable table) throws SQLException {
         this.table = table;
         this.actuals = actuals(connection, table.sqlName());
-        if (!actuals.containsKey("source_key")) {
-            throw new IllegalStateException(
-                    table.sqlName() + " has no column source_key (expected: a migrated database; run ./elder migrate)");
+        for (String needed : List.of("id", "source_key")) {
+            if (!actuals.containsKey(needed)) {
+                throw new IllegalStateException(table.sqlName() + " has no column " + needed
+                        + " (expected: a migrated database; run ./elder migrate)");
+            }
         }
         for (ElderTable.Column column : table.columns().values()) {
             boolean placed = false;
